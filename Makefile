@@ -1,0 +1,43 @@
+# Every target makes .venv itself and reuses it while requirements.lock stands.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: install run test smoke repro lint ui clean
+
+install: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: install    ## fetch MNIST, train and measure PCA and the deep autoencoder, print the table
+	ae fetch mnist
+	ae flow pca-2 pca-30 deep-2 deep-30
+
+test: install   ## the fast suite: no network, under a minute
+	pytest -q
+
+smoke: install  ## slow tests and the whole graph on real MNIST with shrunken budgets
+	ae fetch mnist
+	pytest -q --runslow --runsmoke -m "slow or smoke"
+
+repro: install  ## rebuild everything with DVC
+	ae fetch
+	dvc repro
+
+lint: install
+	ruff check .
+	ruff format --check .
+	mypy
+
+ui: install     ## compare the runs in MLflow's UI
+	ae ui
+
+clean:          ## remove what can be rebuilt; data, DVC's cache and MLflow's runs stay
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache artifacts/resume

@@ -1,0 +1,1 @@
+"""The classic deep-autoencoder family: data, networks, training, evaluation."""

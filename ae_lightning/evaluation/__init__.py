@@ -1,0 +1,1 @@
+"""Codes and reconstructions to figures and pictures."""

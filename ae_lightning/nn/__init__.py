@@ -1,0 +1,1 @@
+"""Layers, stacks of layers, losses, optimisers."""

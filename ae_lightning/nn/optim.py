@@ -1,0 +1,79 @@
+"""Optimisers and learning-rate schedules by name."""
+
+import math
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from ae_lightning.config import Training
+from ae_lightning.nn.muon import Muon
+
+
+def _adamw(params: Iterable[Tensor], training: Training) -> Optimizer:
+    return torch.optim.AdamW(
+        params,
+        training.learning_rate,
+        betas=(training.momentum, 0.99),
+        weight_decay=training.weight_decay,
+        fused=True,
+    )
+
+
+def _sgd(params: Iterable[Tensor], training: Training) -> Optimizer:
+    return torch.optim.SGD(
+        params,
+        training.learning_rate,
+        momentum=training.momentum,
+        nesterov=training.momentum > 0,
+        weight_decay=training.weight_decay,
+        fused=True,
+    )
+
+
+def _muon(params: Iterable[Tensor], training: Training) -> Optimizer:
+    return Muon(
+        params,
+        training.learning_rate,
+        momentum=training.momentum,
+        weight_decay=training.weight_decay,
+    )
+
+
+def _lbfgs(params: Iterable[Tensor], training: Training) -> Optimizer:
+    return torch.optim.LBFGS(
+        params, training.learning_rate, max_iter=20, line_search_fn="strong_wolfe"
+    )
+
+
+OPTIMIZERS: dict[str, Callable[[Iterable[Tensor], Training], Optimizer]] = {
+    "adamw": _adamw,
+    "sgd": _sgd,
+    "muon": _muon,
+    "lbfgs": _lbfgs,
+}
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda progress: 1.0,
+    "linear": lambda progress: 1.0 - progress,
+    "cosine": lambda progress: (1.0 + math.cos(math.pi * progress)) / 2,
+    "one-cycle": lambda progress: (1.0 - progress) ** 2,
+}
+"""Share of the training after warm-up, in [0, 1], to the share of the learning rate."""
+
+
+def rate_at(step: int, total: int, training: Training) -> float:
+    """Share of the learning rate at ``step`` of ``total``: a linear warm-up, then the schedule."""
+    warmup = round(training.warmup * total)
+    if step < warmup:
+        return (step + 1) / warmup
+    progress = min(1.0, (step - warmup) / max(1, total - warmup))
+    return SCHEDULES[training.schedule](progress)
+
+
+def build(params: Iterable[Tensor], training: Training, steps: int) -> tuple[Optimizer, LambdaLR]:
+    """Optimiser and per-step schedule over ``steps`` optimiser steps."""
+    optimizer = OPTIMIZERS[training.optimizer](params, training)
+    return optimizer, LambdaLR(optimizer, lambda step: rate_at(step, steps, training))

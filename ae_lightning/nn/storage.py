@@ -1,0 +1,76 @@
+"""Stacks on disk: ``model.json`` and one ``layer-N.safetensors`` per layer, never a pickle.
+
+A layer keeps its bytes when others are put on top of it, so that storage by content (DVC's cache)
+holds each frozen layer once however many stacks stand on it.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from ae_lightning.errors import UserError
+from ae_lightning.files import replaced
+from ae_lightning.nn.dense import DenseSpec
+from ae_lightning.nn.stack import LAYER_KINDS, Stack
+
+
+class ModelFile(BaseModel):
+    """What ``model.json`` says: the dataset's name and the layers from the data up."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    data: str
+    layers: tuple[DenseSpec, ...]
+
+
+def build(specs: Sequence[DenseSpec]) -> Stack:
+    """A stack of new layers at random weights."""
+    return Stack([LAYER_KINDS[spec.kind][1](spec) for spec in specs])
+
+
+def save(stack: Stack, folder: Path, data: str) -> None:
+    """Write ``stack`` into ``folder``, all of it or nothing."""
+    model = ModelFile(data=data, layers=tuple(stack.specs))
+    with replaced(folder) as partial:
+        for number, layer in enumerate(stack.layers, start=1):
+            tensors = {key: value.contiguous() for key, value in layer.state_dict().items()}
+            save_file(tensors, partial / f"layer-{number}.safetensors")
+        text = json.dumps(model.model_dump(), indent=1)
+        (partial / "model.json").write_text(text + "\n", encoding="utf-8")
+
+
+def load(folder: Path) -> Stack:
+    """Read the stack that :func:`save` wrote.
+
+    Raises:
+        UserError: if it is absent, or its files do not fit together.
+    """
+    try:
+        model = ModelFile.model_validate_json((folder / "model.json").read_bytes())
+        stack = build(model.layers)
+        for number, layer in enumerate(stack.layers, start=1):
+            layer.load_state_dict(load_file(folder / f"layer-{number}.safetensors"))
+    except (OSError, ValidationError, SafetensorError, RuntimeError) as error:
+        raise UserError(
+            f"{folder}: no usable model here ({_short(error)}); run: dvc repro {_stage(folder)}"
+        ) from error
+    return stack
+
+
+def load_input(source: str, root: Path = Path("artifacts")) -> Stack:
+    """The stack that a configured ``input`` names: empty for ``prepared/DATASET``."""
+    return Stack([]) if source.startswith("prepared/") else load(root / source)
+
+
+def _stage(folder: Path) -> str:
+    return f"{'pretrain' if folder.parent.name == 'layers' else 'finetune'}@{folder.name}"
+
+
+def _short(error: Exception) -> Any:
+    return " ".join(str(error).split())[:200]

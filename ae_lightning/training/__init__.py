@@ -1,0 +1,1 @@
+"""Train stacks: greedy layers, fine-tuning, and what is solved in closed form."""

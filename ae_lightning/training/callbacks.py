@@ -1,0 +1,128 @@
+"""What happens around an epoch: report it, remember the best weights, be able to go on."""
+
+import csv
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, Checkpoint
+from torch import Tensor
+
+from ae_lightning.errors import UserError
+from ae_lightning.files import replaced_file
+from ae_lightning.nn.stack import Stack
+
+MONITOR = "val/loss"
+COLUMNS = ("epoch", "seconds", "train/loss", "val/loss", "val/sse")
+
+
+def write_curve(rows: Iterable[Mapping[str, float]], path: Path) -> None:
+    """Write learning curves as CSV, a row an epoch; none for what is solved in closed form."""
+    with replaced_file(path) as partial, partial.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+class Progress(Callback):
+    """Print a line an epoch, keep the learning curves, and stop a training that diverged.
+
+    ``seconds`` count training and validation, those before an interruption included.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.rows: list[dict[str, float]] = []
+        self._began = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock where an interrupted training stopped it."""
+        self._began = time.perf_counter() - (self.rows[-1]["seconds"] if self.rows else 0.0)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep and print the epoch's figures."""
+        row = {name: float(trainer.callback_metrics[name]) for name in COLUMNS[2:]}
+        epoch, seconds = trainer.current_epoch + 1, time.perf_counter() - self._began
+        if not all(map(torch.isfinite, map(torch.tensor, row.values()))):
+            raise UserError(
+                f"{self.title}: epoch {epoch}: loss must be finite, found {row['train/loss']}; "
+                "lower train.learning_rate"
+            )
+        self.rows.append({"epoch": epoch, "seconds": round(seconds, 3), **row})
+        left = seconds / epoch * ((trainer.max_epochs or epoch) - epoch)
+        if trainer.is_global_zero:
+            print(
+                f"{self.title}: epoch {epoch}/{trainer.max_epochs}  "
+                f"train {row['train/loss']:.4g}  val {row['val/loss']:.4g}  "
+                f"sse {row['val/sse']:.4g}  {seconds:.0f} s, {left:.0f} s left",
+                flush=True,
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Curves so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the curves of an interrupted training."""
+        self.rows = state_dict["rows"]
+
+
+def _stack(module: LightningModule) -> dict[str, Tensor]:
+    """State of the stack that ``module`` trains."""
+    stack = module.stack
+    assert isinstance(stack, Stack)
+    return stack.state_dict()
+
+
+class KeepBest(Callback):
+    """Remember the weights of the epoch with the lowest validation loss."""
+
+    def __init__(self) -> None:
+        self.loss = float("inf")
+        self.weights: dict[str, Tensor] = {}
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Copy the weights if the epoch was the best one."""
+        loss = float(trainer.callback_metrics[MONITOR])
+        if loss < self.loss:
+            self.loss = loss
+            self.weights = {k: v.detach().cpu().clone() for k, v in _stack(pl_module).items()}
+
+    def restore(self, stack: Stack) -> None:
+        """Put the best weights back."""
+        stack.cpu().load_state_dict(self.weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Best weights so far."""
+        return {"loss": self.loss, "weights": self.weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the best weights of an interrupted training."""
+        self.loss, self.weights = state_dict["loss"], state_dict["weights"]
+
+
+class ResumePoint(Checkpoint):
+    """Save the whole training after each epoch, in one file that is always complete.
+
+    Being a ``Checkpoint``, Lightning runs it after the other callbacks, whose state it saves.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "last.ckpt"
+
+    def found(self) -> str | None:
+        """Path to go on from, if a training was interrupted."""
+        return str(self.path) if self.path.exists() else None
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write beside the last file, then take its place."""
+        if trainer.current_epoch + 1 == trainer.max_epochs:
+            return
+        if not trainer.is_global_zero:  # writes nothing, but what is saved is gathered from all
+            trainer.save_checkpoint(self.path)
+            return
+        with replaced_file(self.path) as partial:
+            trainer.save_checkpoint(partial)

@@ -1,0 +1,134 @@
+"""Train a stack of layers to reconstruct: a greedy layer and fine-tuning alike."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.loggers import Logger
+from torch import Tensor
+
+from ae_lightning.config import Environment, Training
+from ae_lightning.data.batches import Array, ReconstructionData, epoch_seed
+from ae_lightning.nn.losses import LOSSES, PENALTIES, resolve_loss, squared_error
+from ae_lightning.nn.optim import build
+from ae_lightning.nn.stack import Stack
+from ae_lightning.training.callbacks import KeepBest, Progress, ResumePoint, write_curve
+from ae_lightning.training.trainer import trainer_settings
+
+RESUME = Path("artifacts/resume")
+
+
+class Reconstruction(lightning.LightningModule):
+    """Reconstruct the batch, with penalties on the code.
+
+    Logs ``train/loss`` (with penalties), ``val/loss`` (without) and ``val/sse`` per epoch.
+    """
+
+    def __init__(
+        self, stack: Stack, training: Training, penalties: Mapping[str, float] | None = None
+    ) -> None:
+        super().__init__()
+        self.stack, self.training_config = stack, training
+        self.penalties = {name: weight for name, weight in (penalties or {}).items() if weight}
+        self.loss = LOSSES[resolve_loss(training.loss, stack.specs[0].output)]
+
+    def training_step(self, batch: Tensor) -> Tensor:
+        """Loss of a batch ``(batch, features)``."""
+        code = self.stack.encode(batch)
+        loss = self.loss(self.stack.decode_logits(code), batch, self.stack.output)
+        for name, weight in self.penalties.items():
+            loss = loss + weight * PENALTIES[name](code)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True)
+        return loss
+
+    def validation_step(self, batch: Tensor) -> None:
+        """Losses of a batch ``(batch, features)``, weighed by its size."""
+        logits = self.stack.decode_logits(self.stack.encode(batch))
+        losses = {
+            "val/loss": self.loss(logits, batch, self.stack.output),
+            "val/sse": squared_error(logits, batch, self.stack.output),
+        }
+        self.log_dict(losses, batch_size=len(batch), sync_dist=True)
+
+    def on_train_epoch_start(self) -> None:
+        """Seed what is random within an epoch by the epoch, so that a resumed one repeats it."""
+        seed = epoch_seed(self.training_config.seed, self.current_epoch)
+        torch.manual_seed(seed + self.trainer.global_rank)
+
+    def configure_optimizers(self) -> Any:
+        """The configured optimiser with its schedule, stepped every batch."""
+        steps = int(self.trainer.estimated_stepping_batches)
+        optimizer, schedule = build(self.parameters(), self.training_config, steps)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Everything about a training but its stack and data: who is it, where does it run."""
+
+    training: Training
+    environment: Environment
+    title: str = "training"
+    penalties: Mapping[str, float] = field(default_factory=dict)
+    logger: Logger | None = None
+    curve: Path | None = None
+    resume: Path = RESUME
+
+
+def fit(stack: Stack, train: Array, validation: Array, how: Fit) -> Stack:
+    """Train ``stack`` in place; it ends with the weights of the best validation epoch.
+
+    A training that was killed goes on from its last whole epoch if everything that decides its
+    result is the same. Learning curves go to ``how.curve`` (CSV).
+
+    Raises:
+        UserError: if the loss is no longer finite.
+    """
+    training, environment = how.training, how.environment
+    data = ReconstructionData(
+        train,
+        validation,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        shift=training.shift,
+        workers=environment.workers,
+    )
+    folder = how.resume / _fingerprint(stack, train, how)
+    progress, best, resume = Progress(how.title), KeepBest(), ResumePoint(folder)
+    callbacks: list[Callback] = [progress, best, resume]
+    if training.patience:
+        callbacks.append(EarlyStopping("val/loss", patience=training.patience))
+    trainer = lightning.Trainer(
+        max_epochs=training.epochs,
+        logger=how.logger or False,
+        callbacks=callbacks,
+        **trainer_settings(environment),
+    )
+    trainer.fit(Reconstruction(stack, training, how.penalties), data, ckpt_path=resume.found())
+    best.restore(stack)
+    if how.curve is not None and trainer.is_global_zero:
+        write_curve(progress.rows, how.curve)
+    shutil.rmtree(folder, ignore_errors=True)
+    return stack
+
+
+def _fingerprint(stack: Stack, train: Array, how: Fit) -> str:
+    """Name of a training by all that decides its result: settings, first weights, data."""
+    digest = hashlib.sha256(how.training.model_dump_json().encode())
+    digest.update(repr((sorted(how.penalties.items()), stack.specs)).encode())
+    for tensor in stack.state_dict().values():
+        digest.update(tensor.numpy().tobytes())
+    digest.update(np.ascontiguousarray(train).data)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,52 @@
+"""Where every ``Trainer`` of ours runs, and how wide its numbers are."""
+
+import logging
+import warnings
+from typing import Any
+
+import torch
+
+from ae_lightning.config import Environment
+
+logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+# Said by Lightning about itself, or about loaders that are a tensor in memory.
+NOISE = (
+    ".*LeafSpec.*",
+    ".*smaller than the logging interval.*",
+    ".*does not have many workers.*",
+    ".*litlogger.*",
+)
+for _noise in NOISE:
+    warnings.filterwarnings("ignore", _noise)
+
+
+def trainer_settings(environment: Environment) -> dict[str, Any]:
+    """Arguments of every ``Trainer`` of ours: where it runs, and no chatter."""
+    return {
+        "accelerator": environment.accelerator,
+        "devices": environment.devices,
+        "strategy": environment.strategy,
+        "num_nodes": environment.num_nodes,
+        "precision": precision(environment),
+        "use_distributed_sampler": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
+    }
+
+
+def precision(environment: Environment) -> str:
+    """Lightning's name of the precision to train in; ``auto`` is bf16-mixed where it is fast."""
+    if environment.precision != "auto":
+        return environment.precision
+    return "bf16-mixed" if multiplies_bf16(environment.accelerator) else "32-true"
+
+
+def multiplies_bf16(accelerator: str) -> bool:
+    """Whether the device that Lightning would pick has matrix instructions for bf16."""
+    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if accelerator in ("auto", "cpu"):
+        capabilities = torch.backends.cpu.get_cpu_capability()
+        return capabilities.startswith("AVX512") and bool(torch.cpu._is_avx512_bf16_supported())
+    return False

@@ -1,0 +1,1 @@
+"""Stages, the flow over them, and what records them."""

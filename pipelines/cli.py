@@ -1,0 +1,139 @@
+"""The command line ``ae``: a command per stage, the flow over them, and what is around it.
+
+Whatever is heavy is imported inside the command that needs it, so that ``ae --help`` is instant.
+"""
+
+import importlib
+import sys
+from typing import Annotated
+
+import typer
+
+from ae_lightning.errors import UserError
+
+app = typer.Typer(
+    help="The classic deep-autoencoder family as one reproducible pipeline.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+STAGES = "Stages (dvc.yaml runs these)"
+Name = Annotated[str, typer.Argument(help="Its name in params.yaml.")]
+
+
+def _stage(stage: str, *names: str) -> None:
+    """Run one stage's module."""
+    importlib.import_module(f"pipelines.stages.{stage}").run(*names)
+
+
+@app.command(rich_help_panel=STAGES)
+def prepare(dataset: Name) -> None:
+    """Turn a dataset's raw files into prepared arrays."""
+    _stage("prepare", dataset)
+
+
+@app.command(rich_help_panel=STAGES)
+def baseline(dataset: Name) -> None:
+    """Score a dataset's raw examples, the baseline of every variant on it."""
+    _stage("baseline", dataset)
+
+
+@app.command(rich_help_panel=STAGES)
+def pretrain(layer: Name) -> None:
+    """Train one layer greedily on the frozen codes of those below."""
+    _stage("pretrain", layer)
+
+
+@app.command(rich_help_panel=STAGES)
+def finetune(variant: Name) -> None:
+    """Train all layers of a variant together, or solve it in closed form."""
+    _stage("finetune", variant)
+
+
+@app.command(rich_help_panel=STAGES)
+def evaluate(variant: Name) -> None:
+    """Measure a trained variant on the test set and draw its figures."""
+    _stage("evaluate", variant)
+
+
+@app.command(rich_help_panel=STAGES)
+def report() -> None:
+    """Put all variants side by side."""
+    _stage("report")
+
+
+@app.command()
+def fetch(
+    datasets: Annotated[
+        list[str] | None, typer.Argument(help="mnist, cifar10, reuters; all if none is named.")
+    ] = None,
+) -> None:
+    """Fetch raw data into data/ and verify it. Example: ae fetch mnist."""
+    from ae_lightning.data import fetch, pins
+
+    fetch.fetch(datasets or list(pins.DATASETS))
+
+
+@app.command()
+def flow(
+    targets: Annotated[
+        list[str] | None, typer.Argument(help="Stages or variants; everything if none is named.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Stages side by side.", min=1)] = None,
+    force: Annotated[bool, typer.Option(help="Run stages even if nothing changed.")] = False,
+) -> None:
+    """Rebuild stages or variants with Prefect. Example: ae flow deep-30 --workers 2."""
+    from pipelines import flow, tracking
+
+    tracking.close_orphans()
+    if not flow.run(targets or [], workers, force):
+        raise typer.Exit(1)
+
+
+@app.command()
+def serve() -> None:
+    """Offer the flow to a running Prefect server (PREFECT_API_URL), whose UI can then start it."""
+    from pipelines import flow
+
+    flow.serve()
+
+
+@app.command()
+def publish(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Variants or layers; all if none is named.")
+    ] = None,
+) -> None:
+    """Record in MLflow what artifacts/ holds and the tracking store lacks."""
+    from pipelines import publish
+
+    publish.publish(names)
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000) -> None:
+    """Open MLflow's UI on the configured store."""
+    from pipelines import tracking
+
+    tracking.close_orphans()
+    tracking.ui(port)
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False,
+) -> None:
+    """Options of every command."""
+    context.obj = debug
+
+
+def main() -> None:
+    """Run the command line; a person's mistake is one line on stderr and exit status 2."""
+    try:
+        app()
+    except (UserError, OSError) as error:
+        if "--debug" in sys.argv:
+            raise
+        print(f"ae: {error}", file=sys.stderr)
+        sys.exit(2)

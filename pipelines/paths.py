@@ -1,0 +1,12 @@
+"""Where the stages' artifacts lie; dvc.yaml names the same places."""
+
+from pathlib import Path
+
+ARTIFACTS = Path("artifacts")
+PREPARED = ARTIFACTS / "prepared"
+BASELINES = ARTIFACTS / "baselines"
+LAYERS = ARTIFACTS / "layers"
+MODELS = ARTIFACTS / "models"
+CURVES = ARTIFACTS / "curves"
+EVALUATION = ARTIFACTS / "evaluation"
+REPORT = ARTIFACTS / "report"

@@ -1,0 +1,166 @@
+"""Records what the tracking store lacks of ``artifacts/``: runs trained while it was away."""
+
+import csv
+import json
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ae_lightning.errors import UserError
+from pipelines import identity, tracking
+from pipelines.tracking import STAGES
+
+Parameters = Callable[[str, str], Mapping[str, Any]]
+ARTIFACTS = Path("artifacts")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A model in ``artifacts/``, with what belongs to it.
+
+    Attributes:
+        kind: ``layers`` or ``models``.
+        name: The layer's or variant's name.
+    """
+
+    kind: str
+    name: str
+
+    @property
+    def model(self) -> Path:
+        """The folder of its weights."""
+        return ARTIFACTS / self.kind / self.name
+
+    @property
+    def curve(self) -> Path:
+        """Its losses by epoch; absent for closed forms."""
+        return ARTIFACTS / "curves" / STAGES[self.kind] / f"{self.name}.csv"
+
+    @property
+    def evaluation(self) -> Path:
+        """Its metrics, figures and codes; absent for layers."""
+        return ARTIFACTS / "evaluation" / self.name
+
+    @property
+    def dataset(self) -> str:
+        """The dataset it was trained on, from its model.json."""
+        return str(json.loads((self.model / "model.json").read_text())["data"])
+
+
+def publish(
+    names: Collection[str] | None = None, parameters: Parameters | None = None
+) -> list[str]:
+    """Record what the store lacks, and write nothing where it lacks nothing.
+
+    Args:
+        names: Layers and variants to look at; all by default.
+        parameters: ``(kind, name)`` to resolved parameters; params.yaml by default.
+
+    Returns:
+        The names of which something was recorded.
+
+    Raises:
+        UserError: If a name has no model in ``artifacts/``, or the store does not answer.
+    """
+    made = list(_made())
+    unknown = set(names or ()) - {one.name for one in made}
+    if unknown:
+        known = ", ".join(one.name for one in made) or "none"
+        raise UserError(
+            f"artifacts/: no model named {', '.join(sorted(unknown))}; there are {known}: "
+            "`dvc repro` or `dvc pull` brings others"
+        )
+    tracking.close_orphans()
+    chosen = [one for one in made if names is None or one.name in names]
+    resolved = parameters or _configured()
+    return [one.name for one in chosen if _record(one, resolved)]
+
+
+def _made() -> Iterator[Made]:
+    for kind in STAGES:
+        for path in sorted((ARTIFACTS / kind).glob("*/model.json")):
+            yield Made(kind, path.parent.name)
+
+
+def _record(one: Made, parameters: Parameters) -> bool:
+    """Record what the store lacks of one model; whether it lacked anything."""
+    lacks = _lacks(one, tracking.recorded(one.dataset, one.name, one.model))
+    if not lacks:
+        return False
+    stage = f"{STAGES[one.kind]}@{one.name}"
+    with tracking.resume(
+        experiment=one.dataset,
+        name=one.name,
+        stage="publish",
+        model=one.model,
+        parameters=parameters(one.kind, one.name),
+        inputs=identity.stage_inputs(stage),
+        dataset=ARTIFACTS / "prepared" / one.dataset,
+    ) as run:
+        for part in lacks:
+            RECORDERS[part](run, one)
+    if run.guard.lost:
+        raise UserError(f"{one.model}: not recorded; start the tracking store and repeat")
+    return True
+
+
+def _lacks(one: Made, known: tracking.Recorded | None) -> list[str]:
+    """The parts of a model, keys of ``RECORDERS``, that the store is without."""
+    tags, metrics = (known.tags, known.metrics) if known else ({}, {})
+    epochs = _epochs(one.curve)
+    results = identity.numbers(_results(one))
+    lacks = {
+        "model": "model.digest" not in tags,
+        "curve": bool(epochs) and not set(epochs[0]) <= set(metrics),
+        "results": any(_differ(metrics.get(key), value) for key, value in results.items()),
+        "files": one.evaluation.is_dir()
+        and bool(results)
+        and tags.get("evaluation.digest") != identity.digest(one.evaluation),
+    }
+    return [part for part, lacking in lacks.items() if lacking]
+
+
+def _differ(known: float | None, value: float) -> bool:
+    """Whether a metric is to be written; stores keep NaN and infinity in ways of their own."""
+    return known is None or (math.isfinite(value) and known != value)
+
+
+def _record_curve(run: tracking.Run, one: Made) -> None:
+    for epoch, row in enumerate(_epochs(one.curve)):
+        run.log_metrics(row, step=epoch)
+
+
+# The model itself is recorded by `resume` as it begins a run.
+RECORDERS: dict[str, Callable[[tracking.Run, Made], None]] = {
+    "model": lambda run, one: None,
+    "curve": _record_curve,
+    "results": lambda run, one: run.log_metrics(_results(one)),
+    "files": lambda run, one: run.log_files(one.evaluation),
+}
+
+
+def _epochs(path: Path) -> list[dict[str, float]]:
+    """The metrics (names with a slash) of each epoch of a curve."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [
+            {key: float(value) for key, value in row.items() if "/" in key and value}
+            for row in csv.DictReader(file)
+        ]
+
+
+def _results(one: Made) -> dict[str, Any]:
+    path = one.evaluation / "metrics.json"
+    return json.loads(path.read_text()) if one.kind == "models" and path.exists() else {}
+
+
+def _configured() -> Parameters:
+    from ae_lightning.config import load
+
+    params = load(Path("params.yaml"))
+    resolved = params.model_dump(mode="json")
+    tables = {"layers": resolved["layers"], "models": resolved["variants"]}
+    return lambda kind, name: tables[kind].get(name, {})

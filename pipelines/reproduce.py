@@ -1,0 +1,121 @@
+"""One stage of the graph as one process: ``dvc repro --single-item STAGE``."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ae_lightning.errors import UserError
+from pipelines.graph import DVC
+from pipelines.processes import Group
+from pipelines.results import Outcome
+
+# What DVC says, and what became of the stage. Otherwise it ran.
+_HOW = {
+    "didn't change, skipping": "unchanged",
+    "is cached - skipping run": "from DVC's cache",
+}
+_ENDED = {"timeout": "took longer than AE_STAGE_TIMEOUT allows", "cancel": "cancelled"}
+# What passes by itself, so that it is worth trying again. A stage's own failure is not.
+_PASSING = (
+    "Unable to acquire lock",  # another DVC process holds the repository
+    "is busy, it is being blocked by",  # another DVC process uses the stage's files
+)
+# DVC's advice after every stage.
+_NOISE = (
+    "To track the changes with git",
+    "\tgit add ",
+    "To enable auto staging",
+    "\tdvc config core.autostage",
+    "Use `dvc push`",
+    "Data and pipelines are up to date",
+    "Generating lock file",
+    "Updating lock file",
+)
+
+
+class StageError(RuntimeError):
+    """A stage that did not end well after so many seconds; ``passing`` if another try may do."""
+
+    def __init__(self, message: str, seconds: float, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.seconds, self.passing = seconds, passing
+
+
+def reproduce(
+    stage: str,
+    group: Group,
+    emit: Callable[[str], None],
+    *,
+    root: Path,
+    flow_run_id: str,
+    timeout: float | None = None,
+    force: bool = False,
+) -> Outcome:
+    """Bring one stage up to date, its upstreams being so.
+
+    Args:
+        stage: The stage's address.
+        group: Where its process runs, to be ended with the others.
+        emit: Gets each line of output.
+        root: The project.
+        flow_run_id: Prefect's id of the flow's run; the stage finds it in AE_FLOW_RUN_ID.
+        timeout: Seconds that it may take; None for any.
+        force: Run it even if nothing changed.
+
+    Raises:
+        StageError: The stage failed, took too long, or was cancelled.
+    """
+    lines: list[str] = []
+
+    def hear(line: str) -> None:
+        lines.append(line)
+        if not line.startswith(_NOISE):
+            emit(line)
+
+    # While one `dvc repro` hashes its outputs, the others wait for it instead of giving up.
+    repro = ["repro", "--single-item", *["--force"] * force, stage]
+    command = [*DVC, "--wait-for-lock", *repro]
+    begun = time.monotonic()
+    end = group.run(command, hear, cwd=root, env=_environment(flow_run_id), timeout=timeout)
+    seconds = time.monotonic() - begun
+    if end.by != "itself":
+        raise StageError(_ENDED[end.by], seconds)
+    if end.code:
+        errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:]
+        passing = any(words in line for words in _PASSING for line in lines)
+        reason = errors[0] if errors else f"dvc repro: exit code {end.code}"
+        raise StageError(reason.removeprefix("ERROR: "), seconds, passing=passing)
+    said = (how for words, how in _HOW.items() if any(words in line for line in lines))
+    return Outcome(stage, next(said, "ran"), seconds)
+
+
+def _environment(flow_run_id: str) -> Mapping[str, str]:
+    """Return a stage's environment. A GPU for each of several stages would be handed out here."""
+    programs = Path(sys.executable).parent  # where `ae` is, even if nobody activated it
+    return {
+        **os.environ,
+        "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "AE_FLOW_RUN_ID": flow_run_id,
+        "DVC_NO_ANALYTICS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def stage_timeout() -> float | None:
+    """Return the seconds a stage may take, from AE_STAGE_TIMEOUT; None for any.
+
+    Raises:
+        UserError: It is not a positive number.
+    """
+    text = os.environ.get("AE_STAGE_TIMEOUT", "").strip()
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise UserError(f"AE_STAGE_TIMEOUT: a positive number of seconds, found {text!r}: mend it")
+    return seconds

@@ -1,0 +1,132 @@
+"""What a flow shows at its end: every variant's metrics, and what each stage took."""
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from pipelines.graph import Graph
+
+Row = dict[str, str]
+
+# Column's heading: name in metrics.json, and the decimals worth showing.
+METRICS: Mapping[str, tuple[str, int]] = {
+    "SSE": ("reconstruction.sse", 2),
+    "MSE": ("reconstruction.mse", 5),
+    "1-NN": ("knn.accuracy@1", 4),
+    "5-NN": ("knn.accuracy@5", 4),
+    "P@10": ("retrieval.precision@10", 4),
+    "MAP": ("retrieval.map", 4),
+    "2-D 5-NN": ("embedding.knn@5", 4),
+}
+RUN = "MLflow run"
+
+_console = Console(highlight=False, soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a stage fared in this flow, and the seconds it took."""
+
+    stage: str
+    how: str
+    seconds: float = 0.0
+    good: bool = True
+
+
+def metrics_rows(
+    root: Path,
+    link: Callable[[str, str], str | None],
+    without: Collection[str] = (),
+) -> list[Row]:
+    """Read one row for each evaluated variant; what no variant has gets no column.
+
+    Args:
+        root: The project.
+        link: Gives the address of an MLflow run from the variant's dataset and its name.
+        without: Variants whose file is older than the flow, because it could not renew it.
+    """
+    datasets = _datasets(root)
+    rows = []
+    for path in sorted(root.glob("artifacts/evaluation/*/metrics.json")):
+        variant = path.parent.name
+        if variant not in without:
+            run = link(datasets[variant], variant) if variant in datasets else None
+            rows.append({"variant": variant, **_cells(path), RUN: run or ""})
+    used = {heading for row in rows for heading, cell in row.items() if cell}
+    return [{key: cell for key, cell in row.items() if key in used} for row in rows]
+
+
+def _cells(path: Path) -> Row:
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+    cells = {}
+    for heading, (name, decimals) in METRICS.items():
+        value = _find(metrics, name)
+        cells[heading] = "" if value is None else f"{value:.{decimals}f}"
+    return cells
+
+
+def _find(metrics: Any, name: str) -> float | None:
+    for key in name.split("."):
+        metrics = metrics.get(key) if isinstance(metrics, dict) else None
+    return metrics if isinstance(metrics, int | float) else None
+
+
+def _datasets(root: Path) -> dict[str, str]:
+    """Return the dataset of each variant, which is the MLflow experiment of its run."""
+    params = root / "params.yaml"
+    tree = yaml.safe_load(params.read_text(encoding="utf-8")) if params.exists() else {}
+    variants = tree.get("variants", {})
+    return {name: entry["data"] for name, entry in variants.items() if "data" in entry}
+
+
+def show_plan(graph: Graph, settled: Collection[str], workers: int) -> None:
+    """Say what will run; DVC has already found the ``settled`` stages unchanged."""
+    todo = [stage for stage in graph.order if stage not in settled]
+    _console.print(
+        f"{len(todo)} of {len(graph.stages)} stages to look at, {workers} side by side: "
+        f"{' '.join(todo) or 'nothing changed'}"
+    )
+
+
+def show_line(stage: str, line: str) -> None:
+    """Print a line of a stage's output."""
+    _console.print(Text(f"{stage} | ", style="dim") + Text(line))
+
+
+def show_end(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
+    """Print what came out, what it took and how to go on."""
+    if rows:
+        _console.print(_metrics_table(rows))
+    _console.print(_outcomes_table(outcomes))
+    if all(outcome.good for outcome in outcomes):
+        _console.print("Compare the runs:  make ui")
+        _console.print("See the figures:   artifacts/evaluation/")
+    else:
+        _console.print("Mend the cause and run the same again: what has ended well is kept.")
+
+
+def _metrics_table(rows: Sequence[Row]) -> Table:
+    """Leave out the links, which are longer than a line of the terminal."""
+    table = Table(title="Test metrics", title_justify="left")
+    headings = [heading for heading in rows[0] if heading != RUN]
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "variant" else "right")
+    for row in rows:
+        table.add_row(*(row[heading] for heading in headings))
+    return table
+
+
+def _outcomes_table(outcomes: Sequence[Outcome]) -> Table:
+    table = Table("stage", Column("seconds", justify="right"), "", title="Stages")
+    table.title_justify = "left"
+    for outcome in outcomes:
+        style = None if outcome.good else "red"
+        table.add_row(outcome.stage, f"{outcome.seconds:.1f}", Text(outcome.how), style=style)
+    return table

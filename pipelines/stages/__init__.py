@@ -1,0 +1,1 @@
+"""One module per stage: read, call the library, write."""

@@ -1,0 +1,33 @@
+"""A variant: all its layers trained together, or solved in closed form."""
+
+from ae_lightning.config import environment, load, pick
+from ae_lightning.data.prepared import Prepared
+from ae_lightning.nn import storage
+from ae_lightning.training.fit import Fit
+from ae_lightning.training.variants import FITTERS
+from pipelines import tracking
+from pipelines.paths import ARTIFACTS, CURVES, MODELS, PREPARED
+
+
+def run(name: str) -> None:
+    """Train variant ``name`` of params.yaml."""
+    variant = pick(load().variants, name, "variant")
+    data, below = Prepared.open(PREPARED / variant.data), storage.load_input(variant.input)
+    with tracking.start(
+        experiment=variant.data,
+        name=name,
+        stage="finetune",
+        parameters=variant.model_dump(mode="json"),
+        inputs=[ARTIFACTS / variant.input],
+        dataset=data.folder,
+    ) as recording:
+        how = Fit(
+            variant.train,
+            environment(),
+            title=f"finetune {name}",
+            logger=recording.logger,
+            curve=CURVES / "finetune" / f"{name}.csv",
+        )
+        stack = FITTERS[variant.kind](variant, below, data, how)
+        storage.save(stack, MODELS / name, variant.data)
+        recording.log_model(MODELS / name)

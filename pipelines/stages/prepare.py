@@ -1,0 +1,11 @@
+"""Raw data to prepared arrays."""
+
+from ae_lightning.config import load, pick
+from ae_lightning.data.prepare import prepare
+from pipelines.paths import PREPARED
+
+
+def run(name: str) -> None:
+    """Prepare the dataset ``name`` of params.yaml."""
+    dataset = pick(load().datasets, name, "dataset")
+    prepare(name, dataset, PREPARED / name)

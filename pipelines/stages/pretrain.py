@@ -1,0 +1,33 @@
+"""One greedy layer on the frozen codes of the layers below."""
+
+from ae_lightning.config import environment, load, pick
+from ae_lightning.data.prepared import Prepared
+from ae_lightning.nn import storage
+from ae_lightning.training.fit import Fit
+from ae_lightning.training.pretrain import pretrain
+from pipelines import tracking
+from pipelines.paths import ARTIFACTS, CURVES, LAYERS, PREPARED
+
+
+def run(name: str) -> None:
+    """Pretrain layer ``name`` of params.yaml."""
+    layer = pick(load().layers, name, "layer")
+    data, below = Prepared.open(PREPARED / layer.data), storage.load_input(layer.input)
+    with tracking.start(
+        experiment=layer.data,
+        name=name,
+        stage="pretrain",
+        parameters=layer.model_dump(mode="json"),
+        inputs=[ARTIFACTS / layer.input],
+        dataset=data.folder,
+    ) as recording:
+        how = Fit(
+            layer.train,
+            environment(),
+            title=f"pretrain {name}",
+            penalties={"l1": layer.l1},
+            logger=recording.logger,
+            curve=CURVES / "pretrain" / f"{name}.csv",
+        )
+        storage.save(pretrain(name, layer, below, data, how), LAYERS / name, layer.data)
+        recording.log_model(LAYERS / name)

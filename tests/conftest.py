@@ -1,0 +1,52 @@
+"""Options of the suite, and a tiny data set that every stage can run on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ae_lightning.data.prepared import Prepared
+
+MARKED = {"slow": "--runslow", "smoke": "--runsmoke"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    for marker, option in MARKED.items():
+        parser.addoption(option, action="store_true", help=f"run tests marked {marker}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker, option in MARKED.items():
+            if marker in item.keywords and not config.getoption(option):
+                item.add_marker(pytest.mark.skip(reason=f"needs {option}"))
+
+
+@pytest.fixture(autouse=True)
+def _no_telemetry(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DVC_NO_ANALYTICS", "DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY"):
+        monkeypatch.setenv(name, "true")
+
+
+def bars(examples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images ``(examples, 8, 8)`` of a bright bar at a random place, and which of 4 places."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 4, examples).astype(np.uint8)
+    images = random.integers(0, 60, (examples, 8, 8)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[:, 2 * label : 2 * label + 2] += 180
+    return images, labels
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Prepared:
+    """Prepared bars: 96 training, 24 validation and 32 test images of 8 by 8, four classes."""
+    folder = tmp_path / "artifacts" / "prepared" / "tiny"
+    folder.mkdir(parents=True)
+    for seed, (split, examples) in enumerate({"train": 96, "validation": 24, "test": 32}.items()):
+        images, labels = bars(examples, seed)
+        np.save(folder / f"{split}_inputs.npy", images)
+        np.save(folder / f"{split}_labels.npy", labels)
+    meta = '{"kind": "idx", "shape": [8, 8], "classes": ["0", "1", "2", "3"]}'
+    (folder / "meta.json").write_text(meta)
+    return Prepared.open(folder)

@@ -1,0 +1,144 @@
+"""Stages as the processes they are: killed in the middle, on a full disk, with bad input."""
+
+import csv
+import os
+import resource
+import signal
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from tests.conftest import bars
+
+AE = str(Path(sys.executable).with_name("ae"))
+SLOW_ENOUGH = {"epochs": 60, "batch_size": 8}
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+    path.write_bytes(header + array.tobytes())
+
+
+def make_project(folder: Path, **training: object) -> Path:
+    """A project with 96 images of bars, two layers and a deep variant on them."""
+    raw = folder / "raw"
+    raw.mkdir(parents=True)
+    for seed, (prefix, examples) in enumerate({"train": 120, "t10k": 32}.items()):
+        images, labels = bars(examples, seed)
+        write_idx(raw / f"{prefix}-images-idx3-ubyte", images)
+        write_idx(raw / f"{prefix}-labels-idx1-ubyte", labels)
+    train = SLOW_ENOUGH | training
+    params = {
+        "datasets": {"tiny": {"kind": "idx", "path": "raw", "validation": 24}},
+        "layers": {
+            "one": {"data": "tiny", "input": "prepared/tiny", "units": 16, "train": train},
+            "two": {"data": "tiny", "input": "layers/one", "units": 4, "train": train},
+        },
+        "variants": {"deep": {"data": "tiny", "input": "layers/two", "train": train}},
+    }
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    (folder / "dvc.yaml").write_text("stages: {}\n")
+    return folder
+
+
+def start(
+    folder: Path, *words: str, prepare: Callable[[], None] | None = None
+) -> subprocess.Popen[str]:
+    environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/runs.db"}
+    return subprocess.Popen(
+        [AE, *words],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=prepare,
+    )
+
+
+def stage(folder: Path, *words: str) -> None:
+    process = start(folder, *words)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+
+
+def kill_in_epoch(folder: Path, epoch: int, *words: str) -> None:
+    process = start(folder, *words)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if f"epoch {epoch}/" in line:
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".csv"
+    }
+
+
+def curve(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_killed_stages_end_with_the_files_of_undisturbed_ones(tmp_path: Path) -> None:
+    calm, killed = make_project(tmp_path / "calm"), make_project(tmp_path / "killed")
+    for folder in (calm, killed):
+        stage(folder, "prepare", "tiny")
+    for words in (("pretrain", "one"), ("pretrain", "two"), ("finetune", "deep")):
+        stage(calm, *words)
+        kill_in_epoch(killed, 7, *words)
+        process = start(killed, *words)
+        output, errors = process.communicate()
+        assert process.returncode == 0, errors
+        assert "epoch 6/" not in output  # it went on, it did not start again
+        place = Path("artifacts/curves") / words[0] / f"{words[1]}.csv"
+        assert curve(killed / place) == curve(calm / place)
+    for kind in ("layers", "models"):
+        assert files(killed / "artifacts" / kind) == files(calm / "artifacts" / kind)
+    assert not list((killed / "artifacts" / "resume").glob("*"))
+
+
+@pytest.mark.slow
+def test_a_diverging_training_says_so_in_one_line(tmp_path: Path) -> None:
+    folder = make_project(tmp_path, optimizer="sgd", learning_rate=1e9, momentum=0.0)
+    stage(folder, "prepare", "tiny")
+    process = start(folder, "pretrain", "one")
+    _, errors = process.communicate()
+    assert process.returncode == 2
+    assert "pretrain one: epoch 1: loss must be finite" in errors.splitlines()[-1]
+    assert not (folder / "artifacts" / "layers" / "one").exists()
+
+
+@pytest.mark.slow
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+
+    def little_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+
+    process = start(folder, "prepare", "tiny", prepare=little_room)
+    _, errors = process.communicate()
+    assert process.returncode == 2
+    assert len(errors.strip().splitlines()) == 1
+    assert not list((folder / "artifacts" / "prepared").iterdir())
+
+
+def test_an_unknown_variant_gets_the_nearest_names(tmp_path: Path) -> None:
+    process = start(make_project(tmp_path), "finetune", "dep")
+    _, errors = process.communicate()
+    assert process.returncode == 2
+    assert errors == "ae: params.yaml: variants: unknown variant 'dep'; there is deep\n"

@@ -1,0 +1,204 @@
+import copy
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from ae_lightning import config
+from ae_lightning.config import environment, load, parse, pick
+from ae_lightning.data import prepare
+from ae_lightning.errors import UserError
+from ae_lightning.nn.activations import ACTIVATIONS
+from ae_lightning.nn.losses import LOSSES
+from ae_lightning.nn.optim import OPTIMIZERS, SCHEDULES
+from ae_lightning.training.variants import FITTERS
+
+ROOT = Path(__file__).parents[1]
+GOOD = {
+    "datasets": {
+        "digits": {"kind": "idx", "path": "data/digits"},
+        "letters": {"kind": "idx", "path": "data/letters"},
+    },
+    "layers": {
+        "digits-1": {"data": "digits", "input": "prepared/digits", "units": 8},
+        "digits-2": {"data": "digits", "input": "layers/digits-1", "units": 4},
+    },
+    "variants": {
+        "deep": {"data": "digits", "input": "layers/digits-2"},
+        "pca": {"data": "digits", "input": "prepared/digits", "kind": "pca", "sizes": [2]},
+    },
+}
+
+
+def changed(path, value):
+    """GOOD with the entry under a dotted path set to a value."""
+    content = copy.deepcopy(GOOD)
+    *parents, last = path.split(".")
+    table = content
+    for key in parents:
+        table = table.setdefault(key, {})
+    table[last] = value
+    return content
+
+
+MISTAKES = {
+    "unknown key": ("layers.digits-1.unit", 3, ["layers.digits-1.unit", "unknown key"]),
+    "unknown section": ("layer", {}, ["layer: unknown key"]),
+    "unknown key of training": (
+        "variants.deep.train",
+        {"lr": 1},
+        ["variants.deep.train.lr", "unknown key"],
+    ),
+    "wrong type": ("layers.digits-1.units", "many", ["layers.digits-1.units", "'many'"]),
+    "unknown activation": ("layers.digits-1.activation", "gellu", ["'gelu'", "'gellu'"]),
+    "negative l1": ("layers.digits-1.l1", -1, ["layers.digits-1.l1", "-1"]),
+    "unknown dataset": (
+        "layers.digits-1.data",
+        "digit",
+        ["layers.digits-1.data", "dataset 'digit'", "there is digits"],
+    ),
+    "unknown layer": (
+        "variants.deep.input",
+        "layers/digits-3",
+        ["variants.deep.input", "layer 'digits-3'", "digits-1", "digits-2"],
+    ),
+    "unknown layer far from all names": (
+        "variants.deep.input",
+        "layers/zzz",
+        ["there is digits-1, digits-2"],
+    ),
+    "input that is no folder of ours": (
+        "variants.deep.input",
+        "models/deep",
+        ["variants.deep.input", "prepared/digits or layers/LAYER", "'models/deep'"],
+    ),
+    "another dataset's examples": (
+        "variants.deep.input",
+        "prepared/letters",
+        ["variants.deep.input", "'prepared/letters'"],
+    ),
+    "another dataset's layer": (
+        "variants.deep.data",
+        "letters",
+        ["variants.deep.input", "'digits-2'", "'letters'"],
+    ),
+    "circle of one": ("layers.digits-1.input", "layers/digits-1", ["digits-1.input", "circle"]),
+    "circle of two": ("layers.digits-1.input", "layers/digits-2", ["digits-", "circle"]),
+    "wider without l1": ("layers.digits-2.units", 9, ["layers.digits-2.l1", "9 > 8", "found 0"]),
+    "pca of two sizes": ("variants.pca.sizes", [3, 2], ["variants.pca", "exactly one size"]),
+    "pca of no size": ("variants.pca.sizes", [], ["variants.pca", "exactly one size"]),
+    "pca on a layer": ("variants.pca.input", "layers/digits-1", ["variants.pca", "prepared/"]),
+    "nothing to train": ("variants.deep.input", "prepared/digits", ["variants.deep.sizes"]),
+    "codes cannot be moved": (
+        "layers.digits-2.train",
+        {"shift": 1},
+        ["layers.digits-2.train.shift", "found 1"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("path", "value", "said"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_gets_one_line_that_says_where(path, value, said):
+    with pytest.raises(UserError) as caught:
+        parse(changed(path, value), "params.yaml")
+    line = str(caught.value)
+    assert line.startswith("params.yaml: ")
+    assert "\n" not in line
+    assert [part for part in said if part not in line] == []
+
+
+def test_all_mistakes_are_counted():
+    content = changed("layers.digits-1.unit", 3)
+    content["variants"]["deep"]["size"] = 3
+    with pytest.raises(UserError, match=r"unknown key.* \(and 1 more\)$"):
+        parse(content)
+
+
+def test_the_example_without_a_mistake_is_accepted():
+    params = parse(GOOD)
+    assert params.chain("layers/digits-2") == ["digits-1", "digits-2"]
+    assert params.chain("prepared/digits") == []
+
+
+def test_a_layer_may_be_wider_with_a_penalty():
+    content = changed("layers.digits-2.units", 9)
+    content["layers"]["digits-2"]["l1"] = 0.1
+    assert parse(content).layers["digits-2"].units == 9
+
+
+def test_a_broken_link_is_reported_at_the_layer_that_has_it():
+    content = changed("layers.digits-1.input", "layers/gone")
+    content["layers"] = dict(reversed(content["layers"].items()))  # digits-2 is checked first
+    with pytest.raises(UserError, match=r"layers\.digits-1\.input: unknown layer 'gone'"):
+        parse(content)
+
+
+@pytest.mark.parametrize(
+    "content", [b"layers: [1, 2", b"a: b: c", b"\xff\xfe\xfd", b"", b"- 1\n- 2\n"]
+)
+def test_a_file_that_is_not_a_mapping_gets_one_line(tmp_path, content):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    path = tmp_path / "params.yaml"
+    with pytest.raises(UserError, match="not found") as caught:
+        load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_the_projects_own_params_are_valid():
+    params = load(ROOT / "params.yaml")
+    assert params.variants
+
+
+def test_pick_offers_the_nearest_name():
+    variants = parse(GOOD).variants
+    assert pick(variants, "deep", "variant") is variants["deep"]
+    with pytest.raises(UserError, match=r"params\.yaml: variants: unknown variant 'dep'.* deep$"):
+        pick(variants, "dep", "variant")
+
+
+def test_params_are_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        parse(GOOD).layers["digits-1"].units = 3
+
+
+@pytest.mark.parametrize(
+    ("names", "table"),
+    [
+        (config.ActivationName, ACTIVATIONS),
+        (config.LossName, {"matching", *LOSSES}),
+        (config.OptimizerName, OPTIMIZERS),
+        (config.ScheduleName, SCHEDULES),
+        (config.DatasetKind, prepare.KINDS),
+        (config.VariantKind, FITTERS),
+    ],
+)
+def test_every_name_that_may_be_configured_has_a_row(names, table):
+    assert set(get_args(names)) == set(table)
+
+
+def test_environment_comes_from_variables(monkeypatch):
+    monkeypatch.setenv("AE_WORKERS", "3")
+    monkeypatch.setenv("AE_PRECISION", "32-true")
+    assert environment().workers == 3
+    assert environment().precision == "32-true"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("AE_WORKERS", "many"), ("AE_WORKERS", "-1"), ("AE_MEMORY_LIMIT_MB", "0")],
+)
+def test_a_bad_variable_is_named(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UserError) as caught:
+        environment()
+    assert str(caught.value).startswith(f"{name}: ")
+    assert repr(value) in str(caught.value)
+    assert "\n" not in str(caught.value)

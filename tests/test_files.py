@@ -1,0 +1,121 @@
+import os
+import resource
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+import torch
+
+from ae_lightning.files import replaced, replaced_file, write_json
+from ae_lightning.nn import storage
+from ae_lightning.nn.dense import DenseSpec
+
+
+class Interrupted(BaseException):
+    pass
+
+
+def tree(folder):
+    """Every file under a folder with its content."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+@contextmanager
+def disk_full_after(size):
+    """No file may grow beyond ``size`` bytes, as if the disk were full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+
+
+def test_replaced_takes_the_place_of_the_old_folder(tmp_path):
+    folder = tmp_path / "new" / "model"
+    for content in ("first", "second"):
+        with replaced(folder) as partial:
+            (partial / content).write_text(content)
+            assert partial != folder
+        assert tree(tmp_path) == {
+            "new": None,
+            "new/model": None,
+            f"new/model/{content}": content.encode(),
+        }
+    assert folder.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, Interrupted])
+def test_an_error_leaves_the_old_folder_and_nothing_else(tmp_path, error):
+    folder = tmp_path / "model"
+    with replaced(folder) as partial:
+        (partial / "weights").write_text("old")
+    before = tree(tmp_path)
+    with pytest.raises(error), replaced(folder) as partial:
+        (partial / "weights").write_text("new")
+        raise error
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, Interrupted])
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    path = tmp_path / "metrics.json"
+    write_json({"old": 1}, path)
+    before = tree(tmp_path)
+    with pytest.raises(error), replaced_file(path) as partial:
+        partial.write_text("new")
+        raise error
+    assert tree(tmp_path) == before
+
+
+def test_what_a_killed_process_left_is_swept(tmp_path):
+    folder = tmp_path / "model"
+    program = f"""
+import os, pathlib
+from ae_lightning.files import replaced
+with replaced(pathlib.Path({str(folder)!r})) as partial:
+    (partial / "weights").write_text("half")
+    os._exit(9)
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=False)
+    assert done.returncode == 9
+    assert len(list(tmp_path.iterdir())) == 1
+    assert not folder.exists()
+
+    with replaced(folder) as partial:
+        (partial / "weights").write_text("whole")
+    assert tree(tmp_path) == {"model": None, "model/weights": b"whole"}
+
+
+def test_json_is_written_whole(tmp_path):
+    path = tmp_path / "deep" / "metrics.json"
+    write_json({"knn": {"accuracy@1": 0.5}}, path)
+    assert path.read_text() == '{\n  "knn": {\n    "accuracy@1": 0.5\n  }\n}\n'
+    with pytest.raises(TypeError):
+        write_json({"knn": object()}, path)
+    assert os.listdir(path.parent) == ["metrics.json"]
+
+
+@pytest.mark.parametrize("there_before", [False, True])
+def test_a_full_disk_while_saving_a_model_leaves_nothing(tmp_path, there_before):
+    folder = tmp_path / "model"
+    specs = [DenseSpec(inputs=40, units=60, activation="linear", output="linear")]
+    if there_before:
+        storage.save(storage.build(specs), folder, "tiny")
+    before = tree(tmp_path)
+    stack = storage.build(specs)
+    with disk_full_after(4096), pytest.raises(Exception):  # noqa: B017, PT011 (of safetensors)
+        storage.save(stack, folder, "tiny")
+    assert tree(tmp_path) == before
+
+    storage.save(stack, folder, "tiny")  # and once there is room, all is well
+    assert torch.equal(
+        storage.load(folder).layers[0].encoder.weight, stack.layers[0].encoder.weight
+    )

@@ -1,0 +1,113 @@
+"""The whole graph on real MNIST: the project's own configuration, shrunk."""
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+LIMIT = 4000
+
+
+def shrink(params: dict[str, Any]) -> None:
+    for dataset in params["datasets"].values():
+        dataset.update(limit=LIMIT)
+    for item in [*params["layers"].values(), *params["variants"].values()]:
+        item.setdefault("train", {}).update(epochs=1)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh checkout without artifacts, with MNIST and small budgets."""
+    folder = tmp_path_factory.mktemp("project")
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    for name in filter(None, tracked.stdout.split("\0")):
+        if (ROOT / name).exists() and not name.startswith("artifacts/") and name != "dvc.lock":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "data" / "mnist", folder / "data" / "mnist")
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    shrink(params)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    for command in (["git", "init", "-q"], ["git", "add", "-A"]):
+        subprocess.run(command, cwd=folder, check=True)
+    return folder
+
+
+def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the project's environment in the checkout."""
+    unset = {"MLFLOW_TRACKING_URI", "PREFECT_API_URL"}
+    environment = {k: v for k, v in os.environ.items() if k not in unset}
+    environment |= {"PATH": f"{BIN}:{environment['PATH']}", "PYTHONPATH": str(project)}
+    environment |= {"PREFECT_HOME": str(project / ".prefect")}
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+    print(done.stdout[-4000:], done.stderr[-4000:])
+    return done
+
+
+@pytest.mark.smoke
+@pytest.mark.timeout(1200)
+def test_the_flow_builds_everything(project: Path) -> None:
+    assert run(project, "ae", "flow").returncode == 0
+    names = yaml.safe_load((project / "params.yaml").read_text())["variants"]
+    for name in names:
+        folder = project / "artifacts" / "evaluation" / name
+        metrics = json.loads((folder / "metrics.json").read_text())
+        assert math.isfinite(metrics["reconstruction"]["sse"])
+        assert metrics["retrieval"]["precision@10"] > 0.1  # chance is 0.1
+        assert (folder / "figures" / "reconstructions.png").stat().st_size > 5000
+    assert (project / "artifacts" / "report").is_dir()
+
+
+@pytest.mark.smoke
+@pytest.mark.timeout(300)
+def test_then_nothing_is_left_to_do(project: Path) -> None:
+    began = time.perf_counter()
+    done = run(project, "ae", "flow")
+    assert done.returncode == 0
+    assert "pretrain mnist-1: epoch" not in done.stdout
+    assert time.perf_counter() - began < 90
+    assert json.loads(run(project, "dvc", "status", "--json", "report").stdout or "{}") == {}
+
+
+@pytest.mark.smoke
+@pytest.mark.timeout(300)
+def test_every_run_is_recorded_and_ended(project: Path) -> None:
+    code = (
+        "import mlflow\n"
+        "mlflow.set_tracking_uri('sqlite:///mlflow/mlflow.db')\n"
+        "runs = mlflow.search_runs(experiment_names=['mnist'], output_format='list')\n"
+        "for run in runs:\n"
+        "    sse = run.data.metrics.get('reconstruction.sse', '')\n"
+        "    print(run.info.run_name, run.info.status, sse)\n"
+    )
+    rows = [line.split() for line in run(project, "python", "-c", code).stdout.splitlines()]
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    assert {row[0] for row in rows} == {*params["layers"], *params["variants"]}
+    assert {row[1] for row in rows} == {"FINISHED"}
+    measured = {row[0]: float(row[2]) for row in rows if len(row) == 3}
+    for name in params["variants"]:
+        path = project / "artifacts" / "evaluation" / name / "metrics.json"
+        assert measured[name] == json.loads(path.read_text())["reconstruction"]["sse"]
+
+
+@pytest.mark.smoke
+@pytest.mark.timeout(300)
+def test_a_wider_third_layer_rebuilds_what_stands_on_it_alone(project: Path) -> None:
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["layers"]["mnist-3"]["units"] = 200
+    (project / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    changed = run(project, "dvc", "repro", "--dry", "report").stdout
+    for stage in ("pretrain@mnist-3", "pretrain@mnist-30", "finetune@deep-30", "evaluate@deep-2"):
+        assert f"Running stage '{stage}'" in changed
+    for stage in ("pretrain@mnist-1", "pretrain@mnist-2", "finetune@scratch-30", "prepare@mnist"):
+        assert f"Running stage '{stage}'" not in changed
