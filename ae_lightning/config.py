@@ -28,7 +28,7 @@ from ae_lightning.errors import UserError
 
 ActivationName = Literal["linear", "sigmoid", "tanh", "relu", "gelu", "silu", "elu"]
 LossName = Literal["matching", "cross-entropy", "squared-error"]
-OptimizerName = Literal["adamw", "sgd", "muon", "lbfgs"]
+OptimizerName = Literal["adamw", "sgd", "muon"]
 ScheduleName = Literal["constant", "linear", "cosine", "one-cycle"]
 DatasetKind = Literal["idx"]
 VariantKind = Literal["autoencoder", "pca"]
@@ -77,6 +77,15 @@ class Training(Frozen):
     seed: NonNegativeInt = 0
 
 
+class LayerTraining(Training):
+    """How one greedy layer is trained: gently, as it is the start of a fine-tuning, not the end."""
+
+    optimizer: OptimizerName = "adamw"
+    learning_rate: PositiveFloat = 5e-4
+    momentum: float = Field(0.9, ge=0, lt=1)
+    batch_size: PositiveInt = 500
+
+
 class Layer(Frozen):
     """A layer pretrained greedily as an autoencoder of its input's frozen codes.
 
@@ -92,7 +101,7 @@ class Layer(Frozen):
     activation: ActivationName = "gelu"
     output: ActivationName = "sigmoid"
     l1: NonNegativeFloat = 0.0
-    train: Training = Training()
+    train: LayerTraining = LayerTraining()
 
 
 class Variant(Frozen):

@@ -7,10 +7,7 @@ its own as soon as the stages it stands on are done, so that independent ones ru
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from functools import partial
-from graphlib import TopologicalSorter
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, cast
 from uuid import UUID
 
@@ -44,12 +41,12 @@ from pipelines.lock import only_flow
 from pipelines.processes import Group, sigterm_exits
 from pipelines.reproduce import StageError, reproduce, stage_timeout
 from pipelines.results import Outcome, metrics_rows, show_end, show_line, show_plan
+from pipelines.schedule import in_order
 from pipelines.server import temporary_server
 
 Future = PrefectConcurrentFuture[Outcome]
 
 _RETRY_DELAYS = [2.0, 10.0, 30.0]  # seconds, and only after what passes by itself
-_POLL = 5.0  # seconds between looks at whether somebody cancelled the run in Prefect's UI
 _NIGHTLY = Cron("0 3 * * *", active=False)
 
 
@@ -150,43 +147,19 @@ SERVED = (rebuild, variant)
 def _side_by_side(
     graph: Graph, bring: Callable[[str], Outcome], workers: int, group: Group
 ) -> list[Outcome]:
-    """Run every stage once those it stands on have ended, at most ``workers`` at a time.
+    """Run every stage once those it stands on have ended, at most ``workers`` at a time."""
 
-    A stage is submitted only when its turn has come, so that none takes a worker to wait in.
-    One below a failed stage is submitted as well: Prefect then records that it was not run.
-    """
-    futures: dict[str, Future] = {}
-    ended: SimpleQueue[str] = SimpleQueue()
-    turn = TopologicalSorter(graph.stages)
-    turn.prepare()
+    def submit(stage: str, upstream: list[Future]) -> Future:
+        return runner.submit(_as_task(stage, bring), {}, wait_for=upstream)
+
     runner: ThreadPoolTaskRunner[Outcome]
     with ThreadPoolTaskRunner(max_workers=workers) as runner, group.ended_by_signals():
         try:
-            while turn.is_active():
-                # What most stages wait for goes first: the long chain must not start last.
-                ready = sorted(turn.get_ready(), key=lambda s: (-len(graph.downstream[s]), s))
-                for stage in ready:
-                    upstream = [futures[above] for above in sorted(graph.stages[stage])]
-                    future: Future = runner.submit(_as_task(stage, bring), {}, wait_for=upstream)
-                    future.add_done_callback(partial(_put, ended, stage))
-                    futures[stage] = future
-                turn.done(_next(ended))
+            futures = in_order(graph, submit, _raise_if_cancelled)
         except BaseException:
             group.end()  # else the runner waits for the stages' own ends
             raise
     return [_outcome(stage, future) for stage, future in futures.items()]
-
-
-def _put(ended: SimpleQueue[str], stage: str, _future: object) -> None:
-    ended.put(stage)
-
-
-def _next(ended: SimpleQueue[str]) -> str:
-    while True:
-        try:
-            return ended.get(timeout=_POLL)
-        except Empty:
-            _raise_if_cancelled()
 
 
 def _raise_if_cancelled() -> None:
@@ -213,18 +186,23 @@ def _as_task(stage: str, bring: Callable[[str], Outcome]) -> Any:
     return reproduce_stage
 
 
-def _passes_by_itself(_task: Any, _run: Any, state: State) -> bool:
+def _passes_by_itself(failed: Any, _run: Any, state: State) -> bool:
     error = state.result(raise_on_failure=False)
-    return isinstance(error, StageError) and error.passing
+    passing = isinstance(error, StageError) and error.passing
+    if passing:
+        show_line(failed.name, "will be tried again: another DVC process is in its way")
+    return passing
 
 
 def _outcome(stage: str, future: Future) -> Outcome:
+    future.wait()  # has ended, but only now is its last state ours and not the server's
     if future.state.name == "NotReady":
         return Outcome(stage, "not run: a stage that it stands on failed", good=False)
     result = future.result(raise_on_failure=False)
     if isinstance(result, Outcome):
         return result
-    return Outcome(stage, f"failed: {result}", getattr(result, "seconds", 0.0), good=False)
+    seconds = getattr(result, "seconds", 0.0)
+    return Outcome(stage, "failed", seconds, good=False, why=str(result))
 
 
 def _emitter(stage: str, width: int) -> Callable[[str], None]:

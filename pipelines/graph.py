@@ -8,7 +8,6 @@ import difflib
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from ae_lightning.errors import UserError
+from pipelines import dvc
 
-DVC = (sys.executable, "-m", "dvc")
 # A quoted name, in which \" and \\ are escaped; an arrow; or a bare word.
 _DOT_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|(->)|([^\s";\[\]{}]+)')
 
@@ -141,8 +140,8 @@ def unchanged(root: Path, graph: Graph) -> frozenset[str]:
 
 
 def _ask(root: Path, *arguments: str) -> str:
-    answer = subprocess.run([*DVC, *arguments], cwd=root, capture_output=True, text=True)
+    answer = subprocess.run([*dvc.COMMAND, *arguments], cwd=root, capture_output=True, text=True)
     if answer.returncode:
-        reason = " ".join(answer.stderr.split()) or f"exit code {answer.returncode}"
+        reason = dvc.explain(answer.stderr.splitlines()).meaning
         raise UserError(f"`dvc {' '.join(arguments[:2])}` failed in {root}: {reason}")
     return answer.stdout

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ae_lightning.errors import UserError
-from pipelines.graph import DVC
+from pipelines import dvc
 from pipelines.processes import Group
 from pipelines.results import Outcome
 
@@ -16,12 +16,7 @@ _HOW = {
     "didn't change, skipping": "unchanged",
     "is cached - skipping run": "from DVC's cache",
 }
-_ENDED = {"timeout": "took longer than AE_STAGE_TIMEOUT allows", "cancel": "cancelled"}
-# What passes by itself, so that it is worth trying again. A stage's own failure is not.
-_PASSING = (
-    "Unable to acquire lock",  # another DVC process holds the repository
-    "is busy, it is being blocked by",  # another DVC process uses the stage's files
-)
+_ENDED = {"timeout": "took longer than AE_STAGE_TIMEOUT allows ({:g} s)", "cancel": "cancelled"}
 # DVC's advice after every stage.
 _NOISE = (
     "To track the changes with git",
@@ -76,17 +71,15 @@ def reproduce(
 
     # While one `dvc repro` hashes its outputs, the others wait for it instead of giving up.
     repro = ["repro", "--single-item", *["--force"] * force, stage]
-    command = [*DVC, "--wait-for-lock", *repro]
+    command = [*dvc.COMMAND, "--wait-for-lock", *repro]
     begun = time.monotonic()
     end = group.run(command, hear, cwd=root, env=_environment(flow_run_id), timeout=timeout)
     seconds = time.monotonic() - begun
     if end.by != "itself":
-        raise StageError(_ENDED[end.by], seconds)
+        raise StageError(_ENDED[end.by].format(timeout), seconds)
     if end.code:
-        errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:]
-        passing = any(words in line for words in _PASSING for line in lines)
-        reason = errors[0] if errors else f"dvc repro: exit code {end.code}"
-        raise StageError(reason.removeprefix("ERROR: "), seconds, passing=passing)
+        why = dvc.explain(lines)
+        raise StageError(why.meaning, seconds, passing=why.passing)
     said = (how for words, how in _HOW.items() if any(words in line for line in lines))
     return Outcome(stage, next(said, "ran"), seconds)
 

@@ -32,12 +32,13 @@ _console = Console(highlight=False, soft_wrap=True)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a stage fared in this flow, and the seconds it took."""
+    """How a stage fared in this flow, the seconds it took, and why it failed."""
 
     stage: str
     how: str
     seconds: float = 0.0
     good: bool = True
+    why: str = ""
 
 
 def metrics_rows(
@@ -105,6 +106,9 @@ def show_end(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
     if rows:
         _console.print(_metrics_table(rows))
     _console.print(_outcomes_table(outcomes))
+    for outcome in outcomes:
+        if outcome.why:
+            _console.print(Text(f"{outcome.stage}: {outcome.why}", style="red"))
     if all(outcome.good for outcome in outcomes):
         _console.print("Compare the runs:  make ui")
         _console.print("See the figures:   artifacts/evaluation/")

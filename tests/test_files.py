@@ -1,4 +1,3 @@
-import os
 import resource
 import signal
 import subprocess
@@ -58,7 +57,7 @@ def test_an_error_leaves_the_old_folder_and_nothing_else(tmp_path, error):
     with replaced(folder) as partial:
         (partial / "weights").write_text("old")
     before = tree(tmp_path)
-    with pytest.raises(error), replaced(folder) as partial:
+    with pytest.raises(error), replaced(folder) as partial:  # noqa: PT012
         (partial / "weights").write_text("new")
         raise error
     assert tree(tmp_path) == before
@@ -69,7 +68,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
     path = tmp_path / "metrics.json"
     write_json({"old": 1}, path)
     before = tree(tmp_path)
-    with pytest.raises(error), replaced_file(path) as partial:
+    with pytest.raises(error), replaced_file(path) as partial:  # noqa: PT012
         partial.write_text("new")
         raise error
     assert tree(tmp_path) == before
@@ -100,7 +99,7 @@ def test_json_is_written_whole(tmp_path):
     assert path.read_text() == '{\n  "knn": {\n    "accuracy@1": 0.5\n  }\n}\n'
     with pytest.raises(TypeError):
         write_json({"knn": object()}, path)
-    assert os.listdir(path.parent) == ["metrics.json"]
+    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("there_before", [False, True])

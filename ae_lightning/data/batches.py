@@ -75,8 +75,18 @@ class Examples(Dataset[Tensor]):
 
 
 def loader(array: Array, indices: BatchIndices, workers: int = 0) -> DataLoader[Tensor]:
-    """A loader whose every item is a batch."""
-    return DataLoader(Examples(array), sampler=indices, batch_size=None, num_workers=workers)
+    """A loader whose every item is a batch.
+
+    It has a generator of its own: an iterator draws a seed, and from the global generator that
+    would change what a training draws, depending on whether it was resumed.
+    """
+    return DataLoader(
+        Examples(array),
+        sampler=indices,
+        batch_size=None,
+        num_workers=workers,
+        generator=torch.Generator(),
+    )
 
 
 def in_memory(array: NDArray[Any], limit_mb: int) -> Array:

@@ -22,7 +22,7 @@ POLAR_EXPRESS = (
 
 
 def orthogonalize(matrices: Tensor) -> Tensor:
-    """Nearest semi-orthogonal matrices, roughly: singular values all brought near 1.
+    """Nearest semi-orthogonal matrices, roughly: three steps bring singular values to 0.2 .. 1.9.
 
     Takes and returns ``(count, rows, columns)`` with rows <= columns, in bf16 as the products are
     what costs; an all-zero matrix stays zero.

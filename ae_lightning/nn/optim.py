@@ -42,17 +42,10 @@ def _muon(params: Iterable[Tensor], training: Training) -> Optimizer:
     )
 
 
-def _lbfgs(params: Iterable[Tensor], training: Training) -> Optimizer:
-    return torch.optim.LBFGS(
-        params, training.learning_rate, max_iter=20, line_search_fn="strong_wolfe"
-    )
-
-
 OPTIMIZERS: dict[str, Callable[[Iterable[Tensor], Training], Optimizer]] = {
     "adamw": _adamw,
     "sgd": _sgd,
     "muon": _muon,
-    "lbfgs": _lbfgs,
 }
 
 SCHEDULES: dict[str, Callable[[float], float]] = {

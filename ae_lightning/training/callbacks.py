@@ -48,7 +48,7 @@ class Progress(Callback):
         epoch, seconds = trainer.current_epoch + 1, time.perf_counter() - self._began
         if not all(map(torch.isfinite, map(torch.tensor, row.values()))):
             raise UserError(
-                f"{self.title}: epoch {epoch}: loss must be finite, found {row['train/loss']}; "
+                f"{self.title}: epoch {epoch}: loss must be finite, found {row}; "
                 "lower train.learning_rate"
             )
         self.rows.append({"epoch": epoch, "seconds": round(seconds, 3), **row})

@@ -6,12 +6,23 @@ from torch import Tensor
 from ae_lightning.data.batches import Array, BatchIndices, loader, to_unit
 from ae_lightning.nn.stack import Stack
 
+BATCH = 2000
+
 
 @torch.inference_mode()
-def encode(stack: Stack, array: Array, batch_size: int = 2000) -> Tensor:
+def encode(stack: Stack, array: Array, batch_size: int = BATCH) -> Tensor:
     """Codes ``(examples, code)`` of examples in order, float32; computed once, kept in memory."""
     batches = loader(array, BatchIndices(len(array), batch_size))
     return torch.cat([stack.encode(to_unit(batch)) for batch in batches])
+
+
+@torch.inference_mode()
+def mean(array: Array) -> Tensor:
+    """Mean example ``(features,)`` as training sees it, in float64 on the way."""
+    total = torch.zeros((), dtype=torch.float64)
+    for batch in loader(array, BatchIndices(len(array), BATCH)):
+        total = total + to_unit(batch).double().sum(0)
+    return (total / len(array)).float()
 
 
 def greedy_inputs(below: Stack, array: Array) -> Array:

@@ -5,8 +5,9 @@ import torch
 
 from ae_lightning.nn.muon import POLAR_EXPRESS, Muon, orthogonalize
 
-BAND = (0.18, 1.88)
-"""Where three steps bring every singular value above 1/300 of the Frobenius norm."""
+BAND = (0.15, 1.95)
+"""Where three steps bring every singular value above 1/300 of the Frobenius norm: the polynomials'
+extremes there are 0.187 and 1.866, the rest is bf16."""
 
 
 def matrix(rows, columns, smallest=0.05):
@@ -27,9 +28,9 @@ def test_singular_values_come_near_one_and_vectors_stay(rows, columns, scale):
     values = inside.diagonal()
     assert values.min() > BAND[0]
     assert values.max() < BAND[1]
-    assert (inside - values.diag()).abs().max() < 0.05
+    assert (inside - values.diag()).norm() < 0.15 * values.norm()
     polar = left @ right.T  # the nearest matrix with orthonormal rows
-    assert (y * polar).sum() / (y.norm() * polar.norm()) > 0.9
+    assert (y * polar).sum() / (y.norm() * polar.norm()) > 0.85
 
 
 def test_singular_values_follow_the_polynomials():
@@ -58,8 +59,8 @@ def moved(shape, grad, **options):
 
 def test_a_wide_matrix_moves_by_an_orthogonal_one():
     x, *_ = matrix(4, 9)
-    step = moved((4, 9), x, lr=0.1)
-    torch.testing.assert_close(step, -0.1 * orthogonalize(x[None])[0].float(), rtol=0.02, atol=1e-3)
+    step = moved((4, 9), x, lr=0.1, momentum=0.0)
+    torch.testing.assert_close(step, -0.1 * orthogonalize(x[None])[0].float())
 
 
 def test_a_tall_matrix_moves_like_its_transpose_times_the_root_of_its_aspect():
@@ -85,16 +86,18 @@ def test_matrices_of_one_shape_do_not_mix():
 
 def test_momentum_is_nesterovs():
     # Muon's published update: m = b m + (1 - b) g, then b m + (1 - b) g is orthogonalised.
-    grads = [torch.randn(3, 5, generator=torch.Generator().manual_seed(n)) for n in range(3)]
+    # Small integers and halves, so that no order of these sums rounds.
+    torch.manual_seed(0)
+    grads = torch.randint(-8, 9, (3, 3, 5)).float()
     parameter = torch.zeros(3, 5, requires_grad=True)
-    optimizer = Muon([parameter], lr=1.0, momentum=0.9)
+    optimizer = Muon([parameter], lr=1.0, momentum=0.5)
     average, expected = torch.zeros(3, 5), torch.zeros(3, 5)
     for grad in grads:
         parameter.grad = grad.clone()
         optimizer.step()
-        average = 0.9 * average + 0.1 * grad
-        expected -= orthogonalize((0.9 * average + 0.1 * grad)[None])[0].float()
-    torch.testing.assert_close(parameter.detach(), expected, rtol=0.02, atol=0.02)
+        average = (average + grad) / 2
+        expected -= orthogonalize(((average + grad) / 2)[None])[0].float()
+    torch.testing.assert_close(parameter.detach(), expected)
 
 
 def test_weight_decay_shrinks_matrices_alone():

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ def test_the_warm_up_rises_in_equal_steps_to_the_full_rate(schedule):
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_after_the_warm_up_the_rate_never_rises(schedule):
     after = rates(schedule)[10:]
-    assert all(later <= earlier for earlier, later in zip(after, after[1:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(after))
     assert all(0 <= rate <= 1 for rate in after)
 
 

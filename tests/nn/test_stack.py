@@ -51,9 +51,8 @@ def test_a_stack_holds_the_pretrained_layers_themselves(chain):
         assert unrolled.output is trained.output
         for key, value in weights.items():
             assert torch.equal(unrolled.state_dict()[key], value)
-    count = sum(one.encoder.weight.numel() * 2 + 9 for one in chain)  # count by hand below
-    assert count == 2 * (63 + 45 + 10) + 27
-    assert sum(p.numel() for p in stack.parameters()) == 2 * (63 + 45 + 10) + 16 + 14 + 7
+    weights, biases = 2 * (7 * 9 + 9 * 5 + 5 * 2), (9 + 7) + (5 + 9) + (2 + 5)
+    assert sum(p.numel() for p in stack.parameters()) == weights + biases
 
 
 def test_stacking_more_keeps_the_codes_below(chain):

@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from ae_lightning.nn.stack import Stack
 def specs(*widths):
     return [
         DenseSpec(inputs=inputs, units=units, activation="gelu", output="sigmoid")
-        for inputs, units in zip(widths, widths[1:], strict=False)
+        for inputs, units in pairwise(widths)
     ]
 
 
@@ -45,8 +46,7 @@ def test_transposed_weights_are_saved_as_they_are_seen(tmp_path):
 
 
 def test_a_layer_keeps_its_bytes_under_another(saved, tmp_path):
-    stack, folder = saved
-    above = tmp_path / "layers" / "three"
+    folder, above = saved[1], tmp_path / "layers" / "three"
     top = storage.build(specs(2, 3)).layers
     storage.save(Stack([*storage.load(folder).layers, *top]), above, "tiny")
     for number in (1, 2):

@@ -1,0 +1,81 @@
+"""A toy DVC project, and the flow over it in a process of its own as a person would start it."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+TOY = """
+stages:
+  prepare:
+    foreach: [a, b]
+    do:
+      cmd: mkdir -p out && date +%s.%N > out/${item}
+      outs: ["out/${item}"]
+  pretrain:
+    foreach: [a, b]
+    do:
+      cmd: date +%s.%N > out/begin-${item}; sleep 1.5; date +%s.%N > out/end-${item}
+      deps: ["out/${item}"]
+      outs: ["out/begin-${item}", "out/end-${item}"]
+"""
+RUN = """
+import sys
+from ae_lightning.errors import UserError
+from pipelines import flow
+try:
+    good = flow.run(sys.argv[1:], 3)
+except UserError as error:
+    sys.exit(f"told: {error}")
+heavy = {"torch", "lightning", "mlflow", "dvc"} & set(sys.modules)
+sys.exit(f"imported {heavy}" if heavy else 0 if good else 1)
+"""
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    root = tmp_path / "toy"
+    root.mkdir()
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=root, check=True)
+    (root / "dvc.yaml").write_text(TOY)
+    return root
+
+
+def start_flow(root: Path, *targets: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, *targets],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run_flow(root: Path, *targets: str) -> tuple[int, str]:
+    flow = start_flow(root, *targets)
+    output, _ = flow.communicate(timeout=100)
+    return flow.returncode, output
+
+
+def sleepers(mark: str) -> list[int]:
+    return [
+        process.pid
+        for process in psutil.process_iter(["cmdline", "status"])
+        if mark in (process.info["cmdline"] or []) and process.info["status"] != "zombie"
+    ]
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 40.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)

@@ -1,0 +1,128 @@
+import csv
+
+import numpy as np
+import pytest
+import torch
+
+from ae_lightning.nn import storage
+from ae_lightning.nn.stack import chain_specs
+from ae_lightning.training.fit import Reconstruction, fit
+
+EPOCHS, STEPS = 4, 3  # 96 examples in batches of 32
+
+
+class Killed(BaseException):
+    """As if the process had gone."""
+
+
+def train(data, how, seed=0):
+    """Train from the same first weights; returns the last ones and the curve without seconds."""
+    torch.manual_seed(seed)
+    specs = chain_specs(64, (6, 2), hidden="gelu", code="linear", output="sigmoid")
+    stack = storage.build(specs)
+    torch.rand(seed + 7)  # where the global generator stands must not matter
+    fit(stack, data.inputs("train"), data.inputs("validation"), how)
+    with how.curve.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    weights = torch.cat([value.flatten() for value in stack.state_dict().values()])
+    return weights, [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+
+
+def train_until(step, data, how, monkeypatch, seed=0):
+    """The same training, killed in the middle of its ``step``-th batch; returns batches seen."""
+    seen = []
+
+    def dies(self, batch):
+        seen.append(batch)
+        if len(seen) == step:
+            raise Killed
+        return original(self, batch)
+
+    original = Reconstruction.training_step
+    with monkeypatch.context() as patch:
+        patch.setattr(Reconstruction, "training_step", dies)
+        with pytest.raises(Killed):
+            train(data, how, seed)
+    return seen
+
+
+def steps_taken(monkeypatch, run):
+    """Result of ``run()`` and how many training batches it took."""
+    taken, original = [], Reconstruction.training_step
+
+    def counted(self, batch):
+        taken.append(len(batch))
+        return original(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Reconstruction, "training_step", counted)
+        return run(), len(taken)
+
+
+def checkpoints(folder):
+    return sorted(folder.rglob("*.ckpt"))
+
+
+@pytest.mark.parametrize(
+    ("options", "killed_at"),
+    [
+        ({"optimizer": "muon", "shift": 1}, STEPS + 1),
+        ({"optimizer": "adamw", "shift": 1, "patience": 3}, 2 * STEPS + 2),
+    ],
+)
+def test_a_killed_training_ends_as_an_undisturbed_one(
+    tiny, how, tmp_path, monkeypatch, options, killed_at
+):
+    options["epochs"] = EPOCHS
+    undisturbed = train(tiny, how(**options, resume=tmp_path / "other"))
+    (tmp_path / "curve.csv").unlink()
+
+    settings = how(**options)
+    train_until(killed_at, tiny, settings, monkeypatch)
+    assert not settings.curve.exists()
+    assert len(checkpoints(settings.resume)) == 1
+    resumed, steps = steps_taken(monkeypatch, lambda: train(tiny, settings))
+
+    whole_epochs = (killed_at - 1) // STEPS
+    assert steps == (EPOCHS - whole_epochs) * STEPS  # it did go on, not begin again
+    assert torch.equal(resumed[0], undisturbed[0])
+    assert resumed[1] == undisturbed[1]
+    assert list(settings.resume.rglob("*")) == []
+
+
+def test_a_training_may_be_killed_twice(tiny, how, tmp_path, monkeypatch):
+    undisturbed = train(tiny, how(epochs=EPOCHS, resume=tmp_path / "other"))
+    settings = how(epochs=EPOCHS)
+    for step in (STEPS + 2, STEPS + 1):  # in the second epoch, then in the third
+        train_until(step, tiny, settings, monkeypatch)
+    resumed, steps = steps_taken(monkeypatch, lambda: train(tiny, settings))
+    assert steps == 2 * STEPS
+    assert torch.equal(resumed[0], undisturbed[0])
+    assert resumed[1] == undisturbed[1]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"learning_rate": 0.03}, {"penalties": {"l1": 0.1}}, "weights"],
+)
+def test_another_training_begins_anew(tiny, how, monkeypatch, other):
+    settings = how(epochs=2)
+    train_until(STEPS + 1, tiny, settings, monkeypatch)
+    (left,) = checkpoints(settings.resume)
+
+    changes = {} if other == "weights" else other
+    seed = 5 if other == "weights" else 0
+    again = how(**({"epochs": 2} | changes))
+    _, steps = steps_taken(monkeypatch, lambda: train(tiny, again, seed))
+    assert steps == again.training.epochs * STEPS
+    assert checkpoints(settings.resume) == [left]  # that one may still go on
+
+
+def test_other_data_begin_anew(tiny, how, monkeypatch):
+    settings = how(epochs=2)
+    train_until(STEPS + 1, tiny, settings, monkeypatch)
+    images = tiny.inputs("train").copy()
+    images[0, 0, 0] ^= 1
+    np.save(tiny.folder / "train_inputs.npy", images)
+    _, steps = steps_taken(monkeypatch, lambda: train(tiny, settings))
+    assert steps == 2 * STEPS
