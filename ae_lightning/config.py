@@ -209,11 +209,11 @@ class Environment(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="AE_", frozen=True, extra="ignore")
 
-    accelerator: str = "auto"
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"] = "auto"
     devices: str = "auto"
     strategy: str = "auto"
     num_nodes: PositiveInt = 1
-    precision: str = "auto"
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed", "bf16-true"] = "auto"
     workers: NonNegativeInt = 0
     memory_limit_mb: PositiveInt = 4096
 

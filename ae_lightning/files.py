@@ -47,3 +47,10 @@ def write_json(content: Any, path: Path) -> None:
     """Write ``content`` as indented JSON, whole or not at all."""
     with replaced_file(path) as partial:
         partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def rounded(content: Any, digits: int = 6) -> Any:
+    """``content`` with every float of its nested mappings at ``digits`` significant digits."""
+    if isinstance(content, dict):
+        return {key: rounded(value, digits) for key, value in content.items()}
+    return float(f"{content:.{digits}g}") if isinstance(content, float) else content

@@ -55,7 +55,7 @@ def run(targets: Sequence[str], workers: int | None = None, force: bool = False)
 
     Args:
         targets: Stages and variants, as :meth:`Graph.select` takes them; none for everything.
-        workers: Stages to run side by side; None for one a core, at most 4.
+        workers: Stages to run side by side; None for one per two cores, at most 4.
         force: Run stages even if nothing changed.
 
     Returns:
@@ -101,7 +101,8 @@ def stages(targets: list[str], workers: int | None = None, force: bool = False) 
         timeout = stage_timeout()
         graph = graphs.read(root).select(targets)
         settled = frozenset() if force else graphs.unchanged(root, graph)
-        workers = workers or min(os.cpu_count() or 1, 4)
+        # A training fills two cores by itself: two on two cores take longer than in turn.
+        workers = workers or max(1, min((os.cpu_count() or 1) // 2, 4))
         show_plan(graph, settled, workers)
         group = Group()
 

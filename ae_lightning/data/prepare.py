@@ -90,8 +90,9 @@ def prepare(name: str, dataset: Dataset, folder: Path) -> None:
     """
     if name in pins.DATASETS and dataset.path == Path("data") / name:
         pins.verify(name, dataset.path.parent)
-    arrays = set_aside(KINDS[dataset.kind](dataset), dataset, f"datasets.{name}")
-    classes = [str(label) for label in np.unique(arrays["train_labels"])]
+    raw = KINDS[dataset.kind](dataset)
+    classes = [str(label) for label in range(int(raw["train_labels"].max()) + 1)]
+    arrays = set_aside(raw, dataset, f"datasets.{name}")
     meta = {"kind": dataset.kind, "shape": arrays["train_inputs"].shape[1:], "classes": classes}
     with replaced(folder) as partial:
         for key, array in arrays.items():

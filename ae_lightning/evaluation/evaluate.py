@@ -6,9 +6,10 @@ import numpy as np
 
 from ae_lightning.config import Environment
 from ae_lightning.data.prepared import Prepared
+from ae_lightning.evaluation.curves import read_curve
 from ae_lightning.evaluation.pictures import pictures
 from ae_lightning.evaluation.scores import Measured, Metrics, scores
-from ae_lightning.files import replaced, write_json
+from ae_lightning.files import replaced, rounded, write_json
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.pca import pca_stack
 
@@ -25,12 +26,15 @@ def evaluate(
 ) -> Metrics:
     """Measure ``stack`` beside PCA of the same code size and write everything into ``folder``.
 
-    ``baseline`` holds the dataset's own scores. Writes ``metrics.json``, the figures as PNG and
+    ``baseline`` holds the dataset's own scores. ``training.seconds`` are those of the curve, without
+    the pretraining of layers that variants share. Writes ``metrics.json``, the figures as PNG and
     ``codes.npz`` (validation and test codes); returns the metrics.
     """
     measured = Measured.of(stack, data, environment)
     pca = Measured.of(pca_stack(data, stack.specs[-1].units), data, environment)
-    metrics = scores(measured, pca, baseline)
+    metrics: Metrics = rounded(scores(measured, pca, baseline))
+    if learned := read_curve(curve):
+        metrics["training"] = {"seconds": float(learned["seconds"][-1])}
     with replaced(folder) as partial:
         (partial / "figures").mkdir()
         for label, figure in pictures(name, measured, pca, curve).items():

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from ae_lightning.errors import UserError
 from ae_lightning.files import replaced
@@ -35,14 +36,25 @@ def build(specs: Sequence[DenseSpec]) -> Stack:
 
 
 def save(stack: Stack, folder: Path, data: str) -> None:
-    """Write ``stack`` into ``folder``, all of it or nothing."""
+    """Write ``stack`` into ``folder``, all of it or nothing.
+
+    Raises:
+        UserError: if it cannot be written, on a full disk say.
+    """
     model = ModelFile(data=data, layers=tuple(stack.specs))
     with replaced(folder) as partial:
         for number, layer in enumerate(stack.layers, start=1):
             tensors = {key: value.contiguous() for key, value in layer.state_dict().items()}
-            save_file(tensors, partial / f"layer-{number}.safetensors")
+            _write(tensors, partial / f"layer-{number}.safetensors")
         text = json.dumps(model.model_dump(), indent=1)
         (partial / "model.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _write(tensors: dict[str, Tensor], path: Path) -> None:
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:
+        raise UserError(f"{path.parent.parent}: cannot write a model ({_short(error)})") from error
 
 
 def load(folder: Path) -> Stack:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,7 @@ def fit(stack: Stack, train: Array, validation: Array, how: Fit) -> Stack:
         shift=training.shift,
         workers=environment.workers,
     )
-    folder = how.resume / _fingerprint(stack, train, how)
+    folder = how.resume / _fingerprint(stack, (train, validation), how)
     progress, best, resume = Progress(how.title), KeepBest(), ResumePoint(folder)
     callbacks: list[Callback] = [progress, best, resume]
     if training.patience:
@@ -124,11 +124,12 @@ def fit(stack: Stack, train: Array, validation: Array, how: Fit) -> Stack:
     return stack
 
 
-def _fingerprint(stack: Stack, train: Array, how: Fit) -> str:
+def _fingerprint(stack: Stack, data: Iterable[Array], how: Fit) -> str:
     """Name of a training by all that decides its result: settings, first weights, data."""
     digest = hashlib.sha256(how.training.model_dump_json().encode())
     digest.update(repr((sorted(how.penalties.items()), stack.specs)).encode())
     for tensor in stack.state_dict().values():
         digest.update(tensor.numpy().tobytes())
-    digest.update(np.ascontiguousarray(train).data)
+    for array in data:
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:16]

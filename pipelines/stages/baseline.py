@@ -3,7 +3,7 @@
 from ae_lightning.config import load, pick
 from ae_lightning.data.prepared import Prepared
 from ae_lightning.evaluation.scores import pixel_scores
-from ae_lightning.files import write_json
+from ae_lightning.files import rounded, write_json
 from pipelines.paths import BASELINES, PREPARED
 
 
@@ -11,4 +11,4 @@ def run(name: str) -> None:
     """Score the raw examples of dataset ``name``."""
     pick(load().datasets, name, "dataset")
     scores = pixel_scores(Prepared.open(PREPARED / name))
-    write_json({"pixels": scores}, BASELINES / name / "metrics.json")
+    write_json({"pixels": rounded(scores)}, BASELINES / name / "metrics.json")
