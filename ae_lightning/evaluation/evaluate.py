@@ -26,9 +26,9 @@ def evaluate(
 ) -> Metrics:
     """Measure ``stack`` beside PCA of the same code size and write everything into ``folder``.
 
-    ``baseline`` holds the dataset's own scores. ``training.seconds`` are those of the curve, without
-    the pretraining of layers that variants share. Writes ``metrics.json``, the figures as PNG and
-    ``codes.npz`` (validation and test codes); returns the metrics.
+    ``baseline`` holds the dataset's own scores. ``training.seconds`` are those of the curve,
+    without the pretraining of layers that variants share. Writes ``metrics.json``, the figures as
+    PNG and ``codes.npz`` (validation and test codes); returns the metrics.
     """
     measured = Measured.of(stack, data, environment)
     pca = Measured.of(pca_stack(data, stack.specs[-1].units), data, environment)

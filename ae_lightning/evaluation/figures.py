@@ -5,7 +5,10 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.scale import AsinhScale
+from matplotlib.ticker import AsinhLocator
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
@@ -18,6 +21,10 @@ STYLE: Any = {
     "font.size": 10,
     "figure.dpi": 110,
 }
+
+
+HEAVY_TAIL = 6
+"""Range over interquartile range from which on an axis is squeezed."""
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -61,7 +68,21 @@ def scatter(points: Floats, labels: NDArray[Any], classes: Sequence[str], title:
                     bbox={"boxstyle": "circle", "fc": "white", "ec": colours(number), "alpha": 0.9},
                 )
         axes.set_title(title, loc="left")
+        _squeeze_tails(axes, points)
     return figure
+
+
+def _squeeze_tails(axes: Axes, points: Floats) -> None:
+    """Draw far-out points nearer (asinh scale) on an axis whose middle they would squash."""
+    for name, values in zip("xy", points.T, strict=True):
+        low, high = np.quantile(values, (0.25, 0.75))
+        if np.ptp(values) > HEAVY_TAIL * (high - low) > 0:
+            width = (high - low) / 2
+            axes.set(**{f"{name}scale": AsinhScale(None, linear_width=width)})
+            axis = getattr(axes, f"{name}axis")
+            axis.set_major_locator(AsinhLocator(width, numticks=7))
+            axis.set_major_formatter("{x:g}")
+            axis.set_label_text("asinh scale")
 
 
 def learning_curves(curves: Mapping[str, Mapping[str, Floats]]) -> Figure:
