@@ -36,7 +36,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from ae_lightning.errors import UserError
 from pipelines import graph as graphs
-from pipelines.graph import Graph, find_root
+from pipelines.graph import Graph
+from pipelines.identity import repository_root
 from pipelines.lock import only_flow
 from pipelines.processes import Group, sigterm_exits
 from pipelines.reproduce import StageError, reproduce, stage_timeout
@@ -64,8 +65,8 @@ def run(targets: Sequence[str], workers: int | None = None, force: bool = False)
     Raises:
         UserError: An unknown target, or another flow runs in this checkout.
     """
-    with only_flow(find_root()), sigterm_exits(), ExitStack() as server:
-        graphs.read(find_root()).select(targets)  # a slip is told before a server starts
+    with only_flow(repository_root()), sigterm_exits(), ExitStack() as server:
+        graphs.read(repository_root()).select(targets)  # a slip is told before a server starts
         stage_timeout()
         if PREFECT_API_URL.value() is None:
             url = server.enter_context(temporary_server())
@@ -96,7 +97,7 @@ def serve() -> None:
 @flow
 def stages(targets: list[str], workers: int | None = None, force: bool = False) -> State:
     """Bring the given stages and variants up to date, with all that they stand on."""
-    root = find_root()
+    root = repository_root()
     with only_flow(root):
         timeout = stage_timeout()
         graph = graphs.read(root).select(targets)

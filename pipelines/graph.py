@@ -83,13 +83,6 @@ _MEANINGS: tuple[Callable[[str, str], bool], ...] = (
 )
 
 
-def find_root() -> Path:
-    """Return the project: the nearest folder with a dvc.yaml, from the working directory up."""
-    here = Path.cwd()
-    folders = (here, *here.parents)
-    return next((folder for folder in folders if (folder / "dvc.yaml").exists()), here)
-
-
 def parse(dot: str, names: Iterable[str]) -> Graph:
     """Build the graph from the output of ``dvc dag --dot``.
 
