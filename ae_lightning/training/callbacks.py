@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
+from torch.serialization import get_crc32_options, set_crc32_options
 
 from ae_lightning.errors import UserError
 from ae_lightning.files import replaced_file
@@ -105,7 +107,7 @@ class KeepBest(Callback):
 
 
 class ResumePoint(Checkpoint):
-    """Save the whole training after each epoch, in one file that is always complete.
+    """Save the whole training after each epoch but the last.
 
     Being a ``Checkpoint``, Lightning runs it after the other callbacks, whose state it saves.
     """
@@ -118,11 +120,26 @@ class ResumePoint(Checkpoint):
         return str(self.path) if self.path.exists() else None
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write beside the last file, then take its place."""
-        if trainer.current_epoch + 1 == trainer.max_epochs:
-            return
-        if not trainer.is_global_zero:  # writes nothing, but what is saved is gathered from all
+        """Save; every rank takes part, the first one writes."""
+        if trainer.current_epoch + 1 < (trainer.max_epochs or 0):
             trainer.save_checkpoint(self.path)
-            return
-        with replaced_file(self.path) as partial:
-            trainer.save_checkpoint(partial)
+
+
+class WholeFile(TorchCheckpointIO):
+    """Write a checkpoint beside the last one, then take its place: it is complete or the old one.
+
+    It goes straight to the file, without the buffer and the checksums of Lightning's own way: a
+    training saves every few seconds, and they took most of the time.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
+    ) -> None:
+        """Write ``checkpoint`` to ``path``, making its folder."""
+        checksums = get_crc32_options()
+        set_crc32_options(False)
+        try:
+            with replaced_file(Path(path)) as partial:
+                torch.save(checkpoint, partial)
+        finally:
+            set_crc32_options(checksums)

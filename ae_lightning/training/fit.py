@@ -21,7 +21,7 @@ from ae_lightning.data.batches import Array, ReconstructionData, epoch_seed
 from ae_lightning.nn.losses import LOSSES, PENALTIES, resolve_loss, squared_error
 from ae_lightning.nn.optim import build
 from ae_lightning.nn.stack import Stack
-from ae_lightning.training.callbacks import KeepBest, Progress, ResumePoint, write_curve
+from ae_lightning.training.callbacks import KeepBest, Progress, ResumePoint, WholeFile, write_curve
 from ae_lightning.training.trainer import trainer_settings
 
 RESUME = Path("artifacts/resume")
@@ -114,6 +114,7 @@ def fit(stack: Stack, train: Array, validation: Array, how: Fit) -> Stack:
         max_epochs=training.epochs,
         logger=how.logger or False,
         callbacks=callbacks,
+        plugins=[WholeFile()],
         **trainer_settings(environment),
     )
     trainer.fit(Reconstruction(stack, training, how.penalties), data, ckpt_path=resume.found())
