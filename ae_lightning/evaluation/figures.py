@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.scale import AsinhScale
-from matplotlib.ticker import AsinhLocator
+from matplotlib.ticker import AsinhLocator, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
@@ -97,8 +97,9 @@ def learning_curves(curves: Mapping[str, Mapping[str, Floats]]) -> Figure:
             for name, curve in curves.items():
                 axes.plot(curve[unit], curve["val/sse"], marker=".", ms=3, label=name)
             axes.set(xlabel=unit, yscale="log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 2.5, 3, 4, 5, 7)))
+            axes.yaxis.set_minor_locator(NullLocator())
             axes.yaxis.set_major_formatter("{x:g}")
-            axes.yaxis.set_minor_formatter("{x:g}")
             if place == 1:
                 axes.set_ylabel("squared error per image, validation")
                 axes.legend(frameon=False)

@@ -114,7 +114,7 @@ def test_killed_stages_end_with_the_files_of_undisturbed_ones(tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_a_diverging_training_says_so_in_one_line(tmp_path: Path) -> None:
-    folder = make_project(tmp_path, optimizer="sgd", learning_rate=1e9, momentum=0.0)
+    folder = make_project(tmp_path, optimizer="sgd", learning_rate=1e38, momentum=0.0)
     stage(folder, "prepare", "tiny")
     process = start(folder, "pretrain", "one")
     _, errors = process.communicate()
