@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -30,8 +30,15 @@ ActivationName = Literal["linear", "sigmoid", "tanh", "relu", "gelu", "silu", "e
 LossName = Literal["matching", "cross-entropy", "squared-error"]
 OptimizerName = Literal["adamw", "sgd", "muon"]
 ScheduleName = Literal["constant", "linear", "cosine", "one-cycle"]
+CorruptionName = Literal["mask", "gaussian", "salt-and-pepper"]
+PenaltyName = Literal["l1", "l2", "contractive"]
+UnpoolingName = Literal["switches", "repeat", "transposed"]
+LayerKind = Literal["dense", "tied", "conv", "rbm"]
 DatasetKind = Literal["idx"]
 VariantKind = Literal["autoencoder", "pca"]
+
+
+Strength = Annotated[float, Field(gt=0, le=1)]
 
 
 class Frozen(BaseModel):
@@ -86,35 +93,86 @@ class LayerTraining(Training):
     batch_size: PositiveInt = 500
 
 
-class Layer(Frozen):
+class Objective(Frozen):
+    """What a training asks for besides a faithful reconstruction.
+
+    ``l1`` and ``l2`` weigh the absolute and the squared values of the code, ``contractive`` the
+    squared Frobenius norm of its Jacobian. ``corruption`` maps kinds to their greatest strength:
+    each training example is spoilt in one of these ways, the target stays clean.
+    """
+
+    l1: NonNegativeFloat = 0.0
+    l2: NonNegativeFloat = 0.0
+    contractive: NonNegativeFloat = 0.0
+    corruption: dict[CorruptionName, Strength] = {}
+
+    @property
+    def penalties(self) -> dict[str, float]:
+        """Penalties on the code with a weight, by name."""
+        weights = {"l1": self.l1, "l2": self.l2, "contractive": self.contractive}
+        return {name: weight for name, weight in weights.items() if weight}
+
+
+class Layer(Objective):
     """A layer pretrained greedily as an autoencoder of its input's frozen codes.
 
     ``input`` is ``prepared/DATASET`` or ``layers/LAYER``. The decoder answers with the activation
-    of what it reconstructs: ``output`` for a prepared dataset, the layer below's otherwise.
-    ``l1`` weighs the mean absolute sum of the layer's outputs; a layer wider than its input,
-    which could otherwise copy it, must have one.
+    of what it reconstructs: ``output`` for a prepared dataset, the layer below's otherwise. A layer
+    wider than its input, which could otherwise copy it, must have ``l1``.
+
+    ``kind`` dense has two matrices, tied one and its transpose. A conv layer has ``units`` feature
+    maps from ``kernel``-sized windows, pooled by ``pool`` and unpooled by ``unpooling``. An rbm is
+    trained by contrastive divergence with ``cd_steps`` Gibbs steps and unrolled as a dense layer.
     """
 
     data: str
     input: str
+    kind: LayerKind = "dense"
     units: PositiveInt
     activation: ActivationName = "gelu"
     output: ActivationName = "sigmoid"
-    l1: NonNegativeFloat = 0.0
+    kernel: PositiveInt = 5
+    pool: PositiveInt = 2
+    unpooling: UnpoolingName = "repeat"
+    cd_steps: PositiveInt = 1
     train: LayerTraining = LayerTraining()
 
+    @model_validator(mode="after")
+    def _fields_belong_to_the_kind(self) -> Self:
+        for kind, fields in OF_KIND.items():
+            if kind != self.kind and (given := [f for f in fields if f in self.model_fields_set]):
+                raise ValueError(f"{given[0]}: only kind {kind} has it, found kind {self.kind}")
+        if self.kind == "conv" and self.kernel % 2 == 0:
+            raise ValueError(f"kernel: must be odd to keep the image's size, found {self.kernel}")
+        if self.kind == "rbm":
+            self._check_machine()
+        return self
 
-class Variant(Frozen):
+    def _check_machine(self) -> None:
+        if self.activation not in ("sigmoid", "linear"):
+            raise ValueError(
+                f"activation: a Boltzmann machine's units are sigmoid (binary) or linear "
+                f"(Gaussian), found {self.activation!r}"
+            )
+        if self.penalties or self.corruption:
+            raise ValueError(
+                "kind: contrastive divergence takes no penalty and no corruption; remove them"
+            )
+
+
+class Variant(Objective):
     """An autoencoder to be compared: layers taken from ``input``, then ``sizes`` new ones.
 
-    New layers start at random; hidden ones have ``activation``, the code ``code_activation``.
-    ``kind: pca`` solves for one linear layer in closed form instead of training it.
+    New layers are of kind ``layer`` and start at random; hidden ones have ``activation``, the code
+    ``code_activation``. ``kind: pca`` solves for one linear layer in closed form instead of
+    training it.
     """
 
     data: str
     input: str
     kind: VariantKind = "autoencoder"
     sizes: tuple[PositiveInt, ...] = ()
+    layer: Literal["dense", "tied"] = "dense"
     activation: ActivationName = "gelu"
     code_activation: ActivationName = "linear"
     output: ActivationName = "sigmoid"
@@ -124,7 +182,24 @@ class Variant(Frozen):
     def _pca_is_one_linear_layer(self) -> Self:
         if self.kind == "pca" and (len(self.sizes) != 1 or self.input.startswith("layers/")):
             raise ValueError("kind pca needs input prepared/DATASET and exactly one size")
+        if self.kind == "pca" and (self.penalties or self.corruption):
+            raise ValueError("kind pca is solved, not trained: remove penalties and corruption")
         return self
+
+
+class Repeats(Frozen):
+    """Variants that compete for the best start, each from several seeds in few epochs.
+
+    Their layers are pretrained anew with each seed; ``epochs`` replaces the variants' own.
+    """
+
+    variants: tuple[str, ...] = ()
+    seeds: tuple[NonNegativeInt, ...] = (0, 1, 2)
+    epochs: PositiveInt = 10
+
+
+OF_KIND = {"conv": ("kernel", "pool", "unpooling"), "rbm": ("cd_steps",)}
+"""Fields of a layer that only one kind of it has."""
 
 
 class Params(Frozen):
@@ -133,9 +208,12 @@ class Params(Frozen):
     datasets: dict[str, Dataset]
     layers: dict[str, Layer] = {}
     variants: dict[str, Variant] = {}
+    repeats: Repeats = Repeats()
 
     @model_validator(mode="after")
     def _references_exist(self) -> Self:
+        for name in self.repeats.variants:
+            _known(name, self.variants, "repeats.variants", "variant")
         for section, table in (("layers", self.layers), ("variants", self.variants)):
             for name, item in table.items():
                 where = f"{section}.{name}"
@@ -175,7 +253,9 @@ class Params(Frozen):
     def _check_wider(self, name: str) -> None:
         layer = self.layers[name]
         below = self.layers.get(layer.input.removeprefix("layers/"))
-        if below is not None and layer.units > below.units and layer.l1 == 0:
+        if below is None or "conv" in (layer.kind, below.kind):
+            return  # their widths depend on the image's size: pretraining checks them
+        if layer.units > below.units and layer.l1 == 0 and layer.kind != "rbm":
             raise ValueError(too_wide(f"layers.{name}", layer.units, below.units))
 
     def chain(self, source: str) -> list[str]:

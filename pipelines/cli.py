@@ -21,7 +21,7 @@ STAGES = "Stages (dvc.yaml runs these)"
 Name = Annotated[str, typer.Argument(help="Its name in params.yaml.")]
 
 
-def _stage(stage: str, *names: str) -> None:
+def _stage(stage: str, *names: str | int) -> None:
     """Run one stage's module."""
     importlib.import_module(f"pipelines.stages.{stage}").run(*names)
 
@@ -54,6 +54,18 @@ def finetune(variant: Name) -> None:
 def evaluate(variant: Name) -> None:
     """Measure a trained variant on the test set and draw its figures."""
     _stage("evaluate", variant)
+
+
+@app.command(rich_help_panel=STAGES)
+def repeat(variant: Name, seed: Annotated[int, typer.Argument(help="Any whole number.")]) -> None:
+    """Train a variant again from another seed, pretraining included, in few epochs."""
+    _stage("repeat", variant, seed)
+
+
+@app.command(rich_help_panel=STAGES)
+def compare() -> None:
+    """Put the repeated trainings side by side: error by epoch and by seconds."""
+    _stage("compare")
 
 
 @app.command(rich_help_panel=STAGES)

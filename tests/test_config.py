@@ -9,8 +9,12 @@ from ae_lightning.config import environment, load, parse, pick
 from ae_lightning.data import prepare
 from ae_lightning.errors import UserError
 from ae_lightning.nn.activations import ACTIVATIONS
+from ae_lightning.nn.conv import UNPOOLINGS
+from ae_lightning.nn.corruption import CORRUPTIONS
 from ae_lightning.nn.losses import LOSSES
 from ae_lightning.nn.optim import OPTIMIZERS, SCHEDULES
+from ae_lightning.nn.penalties import PENALTIES
+from ae_lightning.training.greedy import KINDS
 from ae_lightning.training.variants import FITTERS
 
 ROOT = Path(__file__).parents[1]
@@ -89,6 +93,49 @@ MISTAKES = {
     "pca of no size": ("variants.pca.sizes", [], ["variants.pca", "exactly one size"]),
     "pca on a layer": ("variants.pca.input", "layers/digits-1", ["variants.pca", "prepared/"]),
     "nothing to train": ("variants.deep.input", "prepared/digits", ["variants.deep.sizes"]),
+    "unknown corruption": (
+        "layers.digits-1.corruption",
+        {"blur": 0.5},
+        ["layers.digits-1.corruption.blur", "'mask'", "'blur'"],
+    ),
+    "corruption beyond everything": (
+        "variants.deep.corruption",
+        {"mask": 1.5},
+        ["variants.deep.corruption.mask", "1.5"],
+    ),
+    "a field of another kind of layer": (
+        "layers.digits-1.kernel",
+        3,
+        ["layers.digits-1: kernel", "only kind conv", "found kind dense"],
+    ),
+    "an even kernel": (
+        "layers.digits-1",
+        {"data": "digits", "input": "prepared/digits", "kind": "conv", "units": 4, "kernel": 4},
+        ["layers.digits-1: kernel", "odd", "found 4"],
+    ),
+    "a machine of no units that it has": (
+        "layers.digits-1.kind",
+        "rbm",
+        ["layers.digits-1: activation", "sigmoid", "found 'gelu'"],
+    ),
+    "a machine with a penalty": (
+        "layers.digits-1",
+        {
+            "data": "digits",
+            "input": "prepared/digits",
+            "kind": "rbm",
+            "units": 4,
+            "activation": "sigmoid",
+            "l2": 0.1,
+        },
+        ["layers.digits-1", "no penalty and no corruption"],
+    ),
+    "pca with a penalty": ("variants.pca.l2", 0.1, ["variants.pca", "solved, not trained"]),
+    "repeats of no variant": (
+        "repeats",
+        {"variants": ["depp"]},
+        ["repeats.variants", "variant 'depp'", "there is deep"],
+    ),
     "codes cannot be moved": (
         "layers.digits-2.train",
         {"shift": 1},
@@ -124,6 +171,12 @@ def test_a_layer_may_be_wider_with_a_penalty():
     content = changed("layers.digits-2.units", 9)
     content["layers"]["digits-2"]["l1"] = 0.1
     assert parse(content).layers["digits-2"].units == 9
+
+
+def test_feature_maps_are_no_widths():
+    content = changed("layers.digits-1.kind", "conv")
+    content["layers"]["digits-2"] |= {"kind": "conv", "units": 64}
+    assert parse(content).layers["digits-2"].units == 64
 
 
 def test_a_broken_link_is_reported_at_the_layer_that_has_it():
@@ -178,6 +231,10 @@ def test_params_are_frozen():
         (config.ScheduleName, SCHEDULES),
         (config.DatasetKind, prepare.KINDS),
         (config.VariantKind, FITTERS),
+        (config.LayerKind, KINDS),
+        (config.CorruptionName, CORRUPTIONS),
+        (config.UnpoolingName, UNPOOLINGS),
+        (config.PenaltyName, PENALTIES),
     ],
 )
 def test_every_name_that_may_be_configured_has_a_row(names, table):

@@ -1,12 +1,16 @@
 """Everything in the project's own params.yaml really runs, on two batches of noise."""
 
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from ae_lightning.config import Environment, Layer, Params, Training, Variant, load
+from ae_lightning.config import Environment, Layer, Variant, load
 from ae_lightning.data.prepared import Prepared
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.fit import Fit
@@ -28,26 +32,33 @@ def noise(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return Prepared(folder, (28, 28), tuple("0123456789"))
 
 
-def shrunk(training: Training) -> Training:
-    return training.model_copy(update={"epochs": 1, "batch_size": BATCH})
-
-
 def how(item: Layer | Variant, folder: Path) -> Fit:
-    return Fit(shrunk(item.train), Environment(), resume=folder)
+    training = item.train.model_copy(update={"epochs": 1, "batch_size": BATCH})
+    return replace(Fit.of(item, Environment(), resume=folder), training=training)
 
 
-def chain(params: Params, source: str, data: Prepared, folder: Path) -> Stack:
-    stack = Stack([])
-    for name in params.chain(source):
-        layer = params.layers[name]
-        stack = pretrain(name, layer, stack, data, how(layer, folder))
-    return stack
+@pytest.fixture(scope="module")
+def chain(noise: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stack]:
+    """The pretrained stack that an ``input`` names; each layer is trained once."""
+    folder = tmp_path_factory.mktemp("resume")
+
+    @cache
+    def trained(source: str) -> Stack:
+        if source.startswith("prepared/"):
+            return Stack([])
+        name = source.removeprefix("layers/")
+        layer = PARAMS.layers[name]
+        return pretrain(name, layer, trained(layer.input), noise, how(layer, folder))
+
+    return trained
 
 
 @pytest.mark.parametrize("name", PARAMS.variants)
-def test_variant_runs(name: str, noise: Prepared, tmp_path: Path) -> None:
+def test_variant_runs(
+    name: str, noise: Prepared, chain: Callable[[str], Stack], tmp_path: Path
+) -> None:
     variant = PARAMS.variants[name]
-    below = chain(PARAMS, variant.input, noise, tmp_path)
+    below = deepcopy(chain(variant.input))
     stack = FITTERS[variant.kind](variant, below, noise, how(variant, tmp_path))
     examples = torch.rand(3, 784)
     assert stack(examples).shape == examples.shape

@@ -6,6 +6,7 @@ import numpy as np
 
 from ae_lightning.config import Environment
 from ae_lightning.data.prepared import Prepared
+from ae_lightning.evaluation.claims import claims
 from ae_lightning.evaluation.curves import read_curve
 from ae_lightning.evaluation.pictures import pictures
 from ae_lightning.evaluation.scores import Measured, Metrics, scores
@@ -31,8 +32,9 @@ def evaluate(
     PNG and ``codes.npz`` (validation and test codes); returns the metrics.
     """
     measured = Measured.of(stack, data, environment)
-    pca = Measured.of(pca_stack(data, stack.specs[-1].units), data, environment)
-    metrics: Metrics = rounded(scores(measured, pca, baseline))
+    components = min(stack.specs[-1].units, data.features)
+    pca = Measured.of(pca_stack(data, components), data, environment)
+    metrics: Metrics = rounded(scores(measured, pca, baseline) | claims(measured))
     if learned := read_curve(curve):
         metrics["training"] = {"seconds": float(learned["seconds"][-1])}
     with replaced(folder) as partial:

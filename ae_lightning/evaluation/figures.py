@@ -11,46 +11,28 @@ from matplotlib.scale import AsinhScale
 from matplotlib.ticker import AsinhLocator, LogLocator, NullLocator
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating[Any]]
-
-STYLE: Any = {
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-    "font.size": 10,
-    "figure.dpi": 110,
-}
-
+from ae_lightning.evaluation.drawing import STYLE, Floats, canvas, show_rows
 
 HEAVY_TAIL = 6
 """Range over interquartile range from which on an axis is squeezed."""
 
+WIDE = 30
+"""Largest over smallest error from which on fewer numbers stand on the axis."""
 
-def _figure(width: float, height: float) -> Figure:
-    with mpl.rc_context(STYLE):
-        return Figure(figsize=(width, height), layout="constrained")
+UNITS = ("epoch", "seconds")
 
 
 def reconstructions(rows: Mapping[str, Floats], shape: tuple[int, ...]) -> Figure:
     """Rows of images ``(images, features)`` in [0, 1] under each other, each with its title."""
-    columns = len(next(iter(rows.values())))
-    figure = _figure(0.72 * columns + 1.6, 0.82 * len(rows))
-    for number, (title, images) in enumerate(rows.items()):
-        for column, image in enumerate(images):
-            axes = figure.add_subplot(len(rows), columns, number * columns + column + 1)
-            axes.imshow(image.reshape(shape), cmap="gray_r", vmin=0, vmax=1)
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(False)
-            if column == 0:
-                axes.set_ylabel(title, rotation=0, ha="right", va="center", labelpad=8)
+    figure = canvas(0.8 * len(next(iter(rows.values()))) + 1.4, 0.82 * len(rows))
+    show_rows(figure.add_subplot(), rows, shape)
     return figure
 
 
 def scatter(points: Floats, labels: NDArray[Any], classes: Sequence[str], title: str) -> Figure:
     """Points ``(examples, 2)`` coloured by class, the class's name at the median of its points."""
     with mpl.rc_context(STYLE):
-        figure = _figure(7.2, 6.4)
+        figure = canvas(7.2, 6.4)
         axes = figure.add_subplot()
         colours = mpl.colormaps["tab10" if len(classes) <= 10 else "tab20"]
         for number, name in enumerate(classes):
@@ -91,16 +73,91 @@ def learning_curves(curves: Mapping[str, Mapping[str, Floats]]) -> Figure:
     Each curve has columns ``epoch``, ``seconds`` and ``val/sse``.
     """
     with mpl.rc_context(STYLE):
-        figure = _figure(9.6, 3.8)
-        for place, unit in enumerate(("epoch", "seconds"), start=1):
-            axes = figure.add_subplot(1, 2, place)
+        figure = canvas(9.6, 3.8)
+        for axes, unit in zip(figure.subplots(1, 2), UNITS, strict=True):
             for name, curve in curves.items():
                 axes.plot(curve[unit], curve["val/sse"], marker=".", ms=3, label=name)
-            axes.set(xlabel=unit, yscale="log")
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 2.5, 3, 4, 5, 7)))
-            axes.yaxis.set_minor_locator(NullLocator())
-            axes.yaxis.set_major_formatter("{x:g}")
-            if place == 1:
-                axes.set_ylabel("squared error per image, validation")
-                axes.legend(frameon=False)
+            axes.set_xlabel(unit)
+            _log_errors(axes)
+        _explain(figure, "squared error per image, validation")
     return figure
+
+
+def race(
+    curves: Mapping[str, Sequence[Mapping[str, Floats]]], pretraining: Mapping[str, float] = {}
+) -> Figure:
+    """Squared error on validation by epoch and by seconds: mean and range over trainings.
+
+    ``curves`` holds for each name the trainings that differ in their seed alone, each with columns
+    ``epoch``, ``seconds`` (pretraining counted) and ``val/sse``; epochs that not all of them
+    reached are left out. ``pretraining`` has the mean seconds of it for each pretrained name: a
+    stroke on the axis of seconds.
+    """
+    with mpl.rc_context(STYLE):
+        figure = canvas(9.6, 4.0)
+        for axes, unit in zip(figure.subplots(1, 2), UNITS, strict=True):
+            for number, (name, seeds) in enumerate(curves.items()):
+                _mean_and_range(axes, seeds, unit, label=name, color=f"C{number}")
+            axes.set_xlabel(unit)
+            _log_errors(axes)
+        _explain(figure, "squared error per image, validation")
+        for number, name in enumerate(curves):
+            if name in pretraining:
+                axes.axvline(pretraining[name], ymax=0.06, color=f"C{number}", lw=2)
+                axes.set_xlabel("seconds (stroke: end of pretraining)")
+    return figure
+
+
+def _mean_and_range(
+    axes: Axes, seeds: Sequence[Mapping[str, Floats]], unit: str, **look: Any
+) -> None:
+    epochs = min(len(curve["epoch"]) for curve in seeds)
+    x = np.mean([curve[unit][:epochs] for curve in seeds], axis=0)
+    errors = np.stack([curve["val/sse"][:epochs] for curve in seeds])
+    axes.plot(x, errors.mean(0), **look)
+    axes.fill_between(x, errors.min(0), errors.max(0), color=look["color"], alpha=0.2, lw=0)
+
+
+def corruption_curves(metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
+    """Squared error against the clean image by strength: a panel per kind of corruption.
+
+    ``metrics`` holds for each name and kind ``sse@PERCENT``, the error of the reconstruction, and
+    ``input@PERCENT``, that of the corrupted image itself, which all names share.
+    """
+    first = next(iter(metrics.values()))
+    with mpl.rc_context(STYLE):
+        figure = canvas(3.4 * len(first) + 0.8, 3.8)
+        panels = figure.subplots(1, len(first), sharey=True, squeeze=False)[0]
+        for axes, kind in zip(panels, first, strict=True):
+            for name, kinds in metrics.items():
+                axes.plot(*_by_strength(kinds[kind], "sse"), marker=".", label=name)
+            look = {"color": "0.4", "linestyle": "--", "label": "input itself"}
+            axes.plot(*_by_strength(first[kind], "input"), **look)
+            axes.set_title(kind, loc="left")
+            axes.set_xlabel("strength")
+            _log_errors(axes)
+        _explain(figure, "squared error per image\nagainst the clean image, test")
+    return figure
+
+
+def _by_strength(errors: Mapping[str, float], what: str) -> tuple[list[float], list[float]]:
+    """Strengths, ascending, and the errors ``what@PERCENT`` at them."""
+    named = (key.partition("@") for key in errors)
+    percents = sorted((text for name, _, text in named if name == what), key=float)
+    return [float(p) / 100 for p in percents], [errors[f"{what}@{p}"] for p in percents]
+
+
+def _log_errors(axes: Axes) -> None:
+    """A logarithmic vertical axis with as many plain numbers as have room."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    subs = (1, 1.5, 2, 2.5, 3, 4, 5, 7) if high / low < WIDE else (1, 2, 5)
+    axes.yaxis.set_major_locator(LogLocator(subs=subs))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter("{x:g}")
+
+
+def _explain(figure: Figure, error: str) -> None:
+    """Say in the first panel alone what is drawn."""
+    figure.axes[0].set_ylabel(error)
+    figure.axes[0].legend(frameon=False)

@@ -31,7 +31,7 @@ class Evaluation(lightning.LightningModule):
     def test_step(self, batch: Tensor) -> None:
         """Squared error per example and per value, over raw examples."""
         target = to_unit(batch)
-        logits = self.stack.decode_logits(self.stack.encode(target))
+        logits = self.stack.trace(target).logits
         sse = squared_error(logits, target, self.stack.output)
         errors = {"sse": sse, "mse": sse / target.shape[1]}
         self.log_dict(errors, batch_size=len(batch), sync_dist=True)

@@ -11,6 +11,7 @@ from sklearn.manifold import TSNE
 
 from ae_lightning.data.batches import to_unit
 from ae_lightning.evaluation import figures
+from ae_lightning.evaluation.claim_pictures import claim_pictures
 from ae_lightning.evaluation.curves import read_curve
 from ae_lightning.evaluation.scores import Measured, is_linear
 from ae_lightning.nn.stack import Stack
@@ -26,7 +27,7 @@ def pictures(name: str, measured: Measured, pca: Measured, curve: Path) -> dict[
     images = to_unit(torch.from_numpy(data.inputs("test")[chosen]))
     rows = {"original": images.numpy(), name: _reconstruct(measured.stack, images)}
     if not is_linear(measured.stack):
-        rows[f"PCA, {measured.codes['test'].shape[1]} numbers"] = _reconstruct(pca.stack, images)
+        rows[f"PCA, {pca.codes['test'].shape[1]} numbers"] = _reconstruct(pca.stack, images)
     points, title = embedding(measured.codes["test"])
     drawn = {
         "reconstructions": figures.reconstructions(rows, data.shape),
@@ -34,7 +35,7 @@ def pictures(name: str, measured: Measured, pca: Measured, curve: Path) -> dict[
     }
     if learned := read_curve(curve):
         drawn["learning_curves"] = figures.learning_curves({name: learned})
-    return drawn
+    return drawn | claim_pictures(name, measured, images)
 
 
 def embedding(codes: NDArray[Any]) -> tuple[NDArray[Any], str]:

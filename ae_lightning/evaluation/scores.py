@@ -87,12 +87,14 @@ def is_linear(stack: Stack) -> bool:
 
 def scores(measured: Measured, pca: Measured, baseline: Metrics) -> Metrics:
     """All of a variant's ``metrics.json``; ``pca`` is PCA of the same code size."""
+    test, train = measured.reconstruction("test"), measured.reconstruction("train")
     metrics: Metrics = {
-        "reconstruction": measured.reconstruction("test"),
+        "reconstruction": test,
         **score_test(measured.codes, measured.data),
         "code": {"size": measured.codes["test"].shape[1]},
         "model": {"parameters": sum(p.numel() for p in measured.stack.parameters())},
-        "train": {"reconstruction": measured.reconstruction("train")},
+        "train": {"reconstruction": train},
+        "overfitting": {"gap": test["sse"] - train["sse"]},
         "validation": score_validation(measured),
         "baseline": {
             **baseline,

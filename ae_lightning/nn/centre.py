@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ae_lightning.nn.activations import Activation
-from ae_lightning.nn.dense import DenseLayer
+from ae_lightning.nn.layer import AutoencoderLayer
 
 # Where every activation of ours increases: GELU and SiLU have a dip below.
 LOWEST, HIGHEST, HALVINGS = -0.75, 50.0, 40
@@ -12,14 +12,14 @@ LOWEST_OF = {"sigmoid": -8.0, "tanh": -8.0, "linear": -50.0, "elu": -8.0}
 
 
 @torch.no_grad()
-def centre_decoder(layer: DenseLayer, mean: Tensor) -> None:
+def centre_decoder(layer: AutoencoderLayer, mean: Tensor) -> None:
     """Set the decoder's biases so that a zero code gives ``mean`` ``(inputs,)``.
 
     As for the visible units of a Boltzmann machine (Hinton 2010, "A practical guide", section 8.1).
     Without it most decoder units of an upper layer start, and stay, where GELU is flat.
     """
     lowest = LOWEST_OF.get(layer.spec.output, LOWEST)
-    layer.decoder.bias.copy_(_inverse(layer.output, mean, lowest))
+    layer.visible_bias.copy_(_inverse(layer.output, layer.bias_mean(mean), lowest))
 
 
 def _inverse(activation: Activation, value: Tensor, lowest: float) -> Tensor:

@@ -1,52 +1,68 @@
-"""A dense autoencoder layer: one encoder matrix down, one decoder matrix up."""
+"""Dense autoencoder layers: one encoder matrix down, one decoder matrix (or its transpose) up."""
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, PositiveInt
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from ae_lightning.config import ActivationName
-from ae_lightning.nn.activations import ACTIVATIONS
-
-
-class DenseSpec(BaseModel):
-    """Shape of a dense layer; ``model.json`` holds one of these per layer."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["dense"] = "dense"
-    inputs: PositiveInt
-    units: PositiveInt
-    activation: ActivationName
-    output: ActivationName
+from ae_lightning.nn.layer import AutoencoderLayer, Spec
 
 
-class DenseLayer(nn.Module):
-    """``code = activation(W x + b)`` and back ``output(V code + c)``, weights not tied.
+class DenseSpec(Spec):
+    """Shape of a dense layer; ``tied`` decodes with the transpose of the encoder's matrix."""
 
-    Both directions live together because a greedy layer is trained, saved and unrolled as a pair
-    (Hinton & Salakhutdinov 2006, Fig. 1, with an autoencoder in place of the machine).
-    """
+    kind: Literal["dense", "tied"] = "dense"
+
+
+class DenseLayer(AutoencoderLayer):
+    """``code = activation(W x + b)`` and back ``output(V code + c)``, weights not tied."""
 
     def __init__(self, spec: DenseSpec) -> None:
-        super().__init__()
-        self.spec = spec
+        super().__init__(spec)
         self.encoder = nn.Linear(spec.inputs, spec.units)
         self.decoder = nn.Linear(spec.units, spec.inputs)
-        self.activation = ACTIVATIONS[spec.activation]
-        self.output = ACTIVATIONS[spec.output]
         for linear in (self.encoder, self.decoder):
             nn.init.normal_(linear.weight, std=linear.in_features**-0.5)
             nn.init.zeros_(linear.bias)
 
-    def encode(self, x: Tensor) -> Tensor:
-        """Inputs ``(batch, inputs)`` to codes ``(batch, units)``."""
-        return self.activation(self.encoder(x))
+    @property
+    def visible_bias(self) -> Tensor:
+        """``c``, of shape ``(inputs,)``."""
+        return self.decoder.bias
 
-    def decode_logits(self, code: Tensor) -> Tensor:
-        """Codes ``(batch, units)`` to outputs before their activation ``(batch, inputs)``."""
+    def trace(self, x: Tensor) -> tuple[Tensor, None]:
+        """Codes ``(batch, units)``; a dense decoder needs nothing else."""
+        return self.activation(self.encoder(x)), None
+
+    def decode_logits(self, code: Tensor, positions: Tensor | None = None) -> Tensor:
+        """``V code + c``, of shape ``(batch, inputs)``."""
         return self.decoder(code)
 
-    def decode(self, code: Tensor) -> Tensor:
-        """Codes ``(batch, units)`` to reconstructions ``(batch, inputs)``."""
-        return self.output(self.decode_logits(code))
+
+class TiedLayer(AutoencoderLayer):
+    """``code = activation(W x + b)`` and back ``output(W^T code + c)``: one matrix, two biases.
+
+    There is a single parameter, so that the weights are tied through training, saving and loading.
+    """
+
+    def __init__(self, spec: DenseSpec) -> None:
+        super().__init__(spec)
+        self.encoder = nn.Linear(spec.inputs, spec.units)
+        self.decoder_bias = nn.Parameter(torch.zeros(spec.inputs))
+        # Between the spreads that suit the matrix and its transpose alone.
+        nn.init.normal_(self.encoder.weight, std=(spec.inputs * spec.units) ** -0.25)
+        nn.init.zeros_(self.encoder.bias)
+
+    @property
+    def visible_bias(self) -> Tensor:
+        """``c``, of shape ``(inputs,)``."""
+        return self.decoder_bias
+
+    def trace(self, x: Tensor) -> tuple[Tensor, None]:
+        """Codes ``(batch, units)``; a dense decoder needs nothing else."""
+        return self.activation(self.encoder(x)), None
+
+    def decode_logits(self, code: Tensor, positions: Tensor | None = None) -> Tensor:
+        """``W^T code + c``, of shape ``(batch, inputs)``."""
+        return F.linear(code, self.encoder.weight.T, self.decoder_bias)

@@ -1,4 +1,4 @@
-"""Reconstruction losses and penalties, each a sum over features averaged over the batch.
+"""Reconstruction losses, each a sum over features averaged over the batch.
 
 Legend: ``logits`` (batch, features) outputs before their activation, ``target`` (batch, features).
 """
@@ -45,16 +45,3 @@ def resolve_loss(name: str, output: str) -> str:
             "use squared-error or output: sigmoid"
         )
     return name
-
-
-def l1(code: Tensor) -> Tensor:
-    """Absolute values of a code summed, averaged over the batch (scalar)."""
-    return code.float().abs().sum(1).mean()
-
-
-def l2(code: Tensor) -> Tensor:
-    """Squares of a code summed, averaged over the batch (scalar)."""
-    return code.float().square().sum(1).mean()
-
-
-PENALTIES: dict[str, Callable[[Tensor], Tensor]] = {"l1": l1, "l2": l2}

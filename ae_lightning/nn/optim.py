@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,37 +13,30 @@ from ae_lightning.config import Training
 from ae_lightning.nn.muon import Muon
 
 
-def _adamw(params: Iterable[Tensor], training: Training) -> Optimizer:
+Groups = list[dict[str, Any]]
+
+
+def _adamw(groups: Groups, training: Training) -> Optimizer:
     return torch.optim.AdamW(
-        params,
-        training.learning_rate,
-        betas=(training.momentum, 0.99),
-        weight_decay=training.weight_decay,
-        fused=True,
+        groups, training.learning_rate, betas=(training.momentum, 0.99), fused=True
     )
 
 
-def _sgd(params: Iterable[Tensor], training: Training) -> Optimizer:
+def _sgd(groups: Groups, training: Training) -> Optimizer:
     return torch.optim.SGD(
-        params,
+        groups,
         training.learning_rate,
         momentum=training.momentum,
         nesterov=training.momentum > 0,
-        weight_decay=training.weight_decay,
         fused=True,
     )
 
 
-def _muon(params: Iterable[Tensor], training: Training) -> Optimizer:
-    return Muon(
-        params,
-        training.learning_rate,
-        momentum=training.momentum,
-        weight_decay=training.weight_decay,
-    )
+def _muon(groups: Groups, training: Training) -> Optimizer:
+    return Muon(groups, training.learning_rate, momentum=training.momentum)
 
 
-OPTIMIZERS: dict[str, Callable[[Iterable[Tensor], Training], Optimizer]] = {
+OPTIMIZERS: dict[str, Callable[[Groups, Training], Optimizer]] = {
     "adamw": _adamw,
     "sgd": _sgd,
     "muon": _muon,
@@ -67,6 +61,13 @@ def rate_at(step: int, total: int, training: Training) -> float:
 
 
 def build(params: Iterable[Tensor], training: Training, steps: int) -> tuple[Optimizer, LambdaLR]:
-    """Optimiser and per-step schedule over ``steps`` optimiser steps."""
-    optimizer = OPTIMIZERS[training.optimizer](params, training)
+    """Optimiser and per-step schedule over ``steps`` optimiser steps; biases do not decay."""
+    matrices, vectors = [], []
+    for parameter in params:
+        (matrices if parameter.ndim > 1 else vectors).append(parameter)
+    groups = [
+        {"params": matrices, "weight_decay": training.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    optimizer = OPTIMIZERS[training.optimizer](groups, training)
     return optimizer, LambdaLR(optimizer, lambda step: rate_at(step, steps, training))

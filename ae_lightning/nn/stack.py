@@ -4,17 +4,34 @@ Encoding goes up through the layers, decoding down again, so a stack of greedily
 *is* the deep autoencoder before fine-tuning: same weights, biases and activations.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any, Literal, NamedTuple
 
 from torch import Tensor, nn
 
 from ae_lightning.config import ActivationName
 from ae_lightning.errors import UserError
 from ae_lightning.nn.activations import Activation, linear
-from ae_lightning.nn.dense import DenseLayer, DenseSpec
+from ae_lightning.nn.conv import ConvLayer
+from ae_lightning.nn.dense import DenseLayer, DenseSpec, TiedLayer
+from ae_lightning.nn.layer import AutoencoderLayer, Spec
 
-LAYER_KINDS = {"dense": (DenseSpec, DenseLayer)}
+LAYER_KINDS: dict[str, Callable[[Any], AutoencoderLayer]] = {
+    "dense": DenseLayer,
+    "tied": TiedLayer,
+    "conv": ConvLayer,
+}
+
+
+class Trace(NamedTuple):
+    """One pass through a stack.
+
+    ``code`` is ``(batch, code)``, ``logits`` ``(batch, features)`` before the output's activation.
+    """
+
+    code: Tensor
+    logits: Tensor
 
 
 class Stack(nn.Module):
@@ -24,7 +41,7 @@ class Stack(nn.Module):
         UserError: if a layer's inputs differ from the units of the layer below.
     """
 
-    def __init__(self, layers: Sequence[DenseLayer]) -> None:
+    def __init__(self, layers: Sequence[AutoencoderLayer]) -> None:
         super().__init__()
         for number, (below, above) in enumerate(pairwise(layers), start=2):
             if above.spec.inputs != below.spec.units:
@@ -35,12 +52,12 @@ class Stack(nn.Module):
         self._chain = nn.ModuleList(layers)
 
     @property
-    def layers(self) -> list[DenseLayer]:
+    def layers(self) -> list[AutoencoderLayer]:
         """The layers from the data up."""
         return list(self._chain)  # type: ignore[arg-type]
 
     @property
-    def specs(self) -> list[DenseSpec]:
+    def specs(self) -> list[Spec]:
         """The layers' specs from the data up."""
         return [layer.spec for layer in self.layers]
 
@@ -55,11 +72,29 @@ class Stack(nn.Module):
             x = layer.encode(x)
         return x
 
+    def trace(self, x: Tensor) -> Trace:
+        """Encode ``x`` of shape ``(batch, features)`` and decode it again.
+
+        Unlike decoding a code, this also hands each layer's positions to its decoder.
+        """
+        positions = []
+        for layer in self.layers:
+            x, where = layer.trace(x)
+            positions.append(where)
+        return Trace(x, self._decode_logits(x, positions))
+
     def decode_logits(self, code: Tensor) -> Tensor:
-        """Codes ``(batch, code)`` to reconstructions before the output's activation."""
-        for layer in reversed(self.layers[1:]):
-            code = layer.decode(code)
-        return self.layers[0].decode_logits(code) if self.layers else code
+        """Codes ``(batch, code)`` to reconstructions before the output's activation.
+
+        Raises:
+            UserError: if a layer cannot decode a bare code.
+        """
+        return self._decode_logits(code, [None] * len(self.layers))
+
+    def _decode_logits(self, code: Tensor, positions: Sequence[Tensor | None]) -> Tensor:
+        for layer, where in zip(self.layers[:0:-1], positions[:0:-1], strict=True):
+            code = layer.decode(code, where)
+        return self.layers[0].decode_logits(code, positions[0]) if self.layers else code
 
     def decode(self, code: Tensor) -> Tensor:
         """Codes ``(batch, code)`` to reconstructions ``(batch, features)``."""
@@ -67,7 +102,7 @@ class Stack(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct ``x`` of shape ``(batch, features)``."""
-        return self.decode(self.encode(x))
+        return self.output(self.trace(x).logits)
 
 
 def chain_specs(
@@ -77,6 +112,7 @@ def chain_specs(
     hidden: ActivationName,
     code: ActivationName,
     output: ActivationName,
+    kind: Literal["dense", "tied"] = "dense",
 ) -> list[DenseSpec]:
     """Specs of new layers: hidden ones answer with ``hidden``, the last of ``sizes`` with ``code``.
 
@@ -85,6 +121,8 @@ def chain_specs(
     specs = []
     for depth, units in enumerate(sizes, start=1):
         activation = code if depth == len(sizes) else hidden
-        specs.append(DenseSpec(inputs=inputs, units=units, activation=activation, output=output))
+        specs.append(
+            DenseSpec(kind=kind, inputs=inputs, units=units, activation=activation, output=output)
+        )
         inputs, output = units, activation
     return specs

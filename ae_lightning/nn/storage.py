@@ -7,17 +7,20 @@ holds each frozen layer once however many stacks stand on it.
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ae_lightning.errors import UserError
 from ae_lightning.files import replaced
+from ae_lightning.nn.conv import ConvSpec
 from ae_lightning.nn.dense import DenseSpec
 from ae_lightning.nn.stack import LAYER_KINDS, Stack
+
+AnySpec = Annotated[DenseSpec | ConvSpec, Field(discriminator="kind")]
 
 
 class ModelFile(BaseModel):
@@ -27,12 +30,12 @@ class ModelFile(BaseModel):
 
     format: Literal[1] = 1
     data: str
-    layers: tuple[DenseSpec, ...]
+    layers: tuple[AnySpec, ...]
 
 
-def build(specs: Sequence[DenseSpec]) -> Stack:
+def build(specs: Sequence[AnySpec]) -> Stack:
     """A stack of new layers at random weights."""
-    return Stack([LAYER_KINDS[spec.kind][1](spec) for spec in specs])
+    return Stack([LAYER_KINDS[spec.kind](spec) for spec in specs])
 
 
 def save(stack: Stack, folder: Path, data: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping
 from lightning.pytorch.loggers import Logger
 from torch import Tensor
 
-from ae_lightning.config import Environment, Training
+from ae_lightning.config import Environment, Layer, Training, Variant
 from ae_lightning.data.batches import Array, ReconstructionData, epoch_seed
-from ae_lightning.nn.losses import LOSSES, PENALTIES, resolve_loss, squared_error
+from ae_lightning.nn.corruption import corrupt
+from ae_lightning.nn.losses import LOSSES, resolve_loss, squared_error
 from ae_lightning.nn.optim import build
+from ae_lightning.nn.penalties import PENALTIES
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.callbacks import KeepBest, Progress, ResumePoint, WholeFile, write_curve
 from ae_lightning.training.trainer import trainer_settings
@@ -28,31 +30,33 @@ RESUME = Path("artifacts/resume")
 
 
 class Reconstruction(lightning.LightningModule):
-    """Reconstruct the batch, with penalties on the code.
+    """Reconstruct the batch from what is left of it, with penalties on the code.
 
-    Logs ``train/loss`` (with penalties), ``val/loss`` (without) and ``val/sse`` per epoch.
+    Only training corrupts its input, and its target is clean. Logs ``train/loss`` (with
+    penalties), ``val/loss`` (without) and ``val/sse`` per epoch.
     """
 
-    def __init__(
-        self, stack: Stack, training: Training, penalties: Mapping[str, float] | None = None
-    ) -> None:
+    def __init__(self, stack: Stack, how: Fit) -> None:
         super().__init__()
-        self.stack, self.training_config = stack, training
-        self.penalties = {name: weight for name, weight in (penalties or {}).items() if weight}
-        self.loss = LOSSES[resolve_loss(training.loss, stack.specs[0].output)]
+        self.stack, self.training_config = stack, how.training
+        self.penalties = {name: weight for name, weight in how.penalties.items() if weight}
+        self.corruption = how.corruption
+        self.loss = LOSSES[resolve_loss(how.training.loss, stack.specs[0].output)]
 
     def training_step(self, batch: Tensor) -> Tensor:
         """Loss of a batch ``(batch, features)``."""
-        code = self.stack.encode(batch)
-        loss = self.loss(self.stack.decode_logits(code), batch, self.stack.output)
+        x = corrupt(batch, self.corruption)
+        x.requires_grad_("contractive" in self.penalties)
+        code, logits = self.stack.trace(x)
+        loss = self.loss(logits, batch.detach(), self.stack.output)
         for name, weight in self.penalties.items():
-            loss = loss + weight * PENALTIES[name](code)
+            loss = loss + weight * PENALTIES[name](self.stack, x, code)
         self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: Tensor) -> None:
         """Losses of a batch ``(batch, features)``, weighed by its size."""
-        logits = self.stack.decode_logits(self.stack.encode(batch))
+        logits = self.stack.trace(batch).logits
         losses = {
             "val/loss": self.loss(logits, batch, self.stack.output),
             "val/sse": squared_error(logits, batch, self.stack.output),
@@ -76,15 +80,27 @@ class Reconstruction(lightning.LightningModule):
 
 @dataclass(frozen=True)
 class Fit:
-    """Everything about a training but its stack and data: who is it, where does it run."""
+    """Everything about a training but its stack and data: what for, who is it, where does it run.
+
+    ``module`` makes the LightningModule that trains the stack, ``kind`` tells it from others.
+    """
 
     training: Training
     environment: Environment
     title: str = "training"
     penalties: Mapping[str, float] = field(default_factory=dict)
+    corruption: Mapping[str, float] = field(default_factory=dict)
+    module: Callable[[Stack, Fit], Reconstruction] = Reconstruction
+    kind: str = "reconstruction"
     logger: Logger | None = None
     curve: Path | None = None
     resume: Path = RESUME
+
+    @classmethod
+    def of(cls, item: Layer | Variant, environment: Environment, **options: Any) -> Fit:
+        """How a configured layer or variant is trained; ``options`` are further fields."""
+        objective = {"penalties": item.penalties, "corruption": item.corruption}
+        return cls(item.train, environment, **objective, **options)
 
 
 def fit(stack: Stack, train: Array, validation: Array, how: Fit) -> Stack:
@@ -117,7 +133,7 @@ def fit(stack: Stack, train: Array, validation: Array, how: Fit) -> Stack:
         plugins=[WholeFile()],
         **trainer_settings(environment),
     )
-    trainer.fit(Reconstruction(stack, training, how.penalties), data, ckpt_path=resume.found())
+    trainer.fit(how.module(stack, how), data, ckpt_path=resume.found())
     best.restore(stack)
     if how.curve is not None and trainer.is_global_zero:
         write_curve(progress.rows, how.curve)
@@ -128,7 +144,8 @@ def fit(stack: Stack, train: Array, validation: Array, how: Fit) -> Stack:
 def _fingerprint(stack: Stack, data: Iterable[Array], how: Fit) -> str:
     """Name of a training by all that decides its result: settings, first weights, data."""
     digest = hashlib.sha256(how.training.model_dump_json().encode())
-    digest.update(repr((sorted(how.penalties.items()), stack.specs)).encode())
+    objective = [sorted(table.items()) for table in (how.penalties, how.corruption)]
+    digest.update(repr((objective, stack.specs, how.kind)).encode())
     for tensor in stack.state_dict().values():
         digest.update(tensor.numpy().tobytes())
     for array in data:

@@ -1,54 +1,57 @@
 """Greedy layer-wise pretraining: one layer, on the frozen codes of those below."""
 
+from dataclasses import replace
+
 import lightning
-import torch
-from torch import Tensor
 
 from ae_lightning.config import Layer, too_wide
 from ae_lightning.data.batches import in_memory
 from ae_lightning.data.prepared import Prepared
 from ae_lightning.errors import UserError
 from ae_lightning.nn.centre import centre_decoder
-from ae_lightning.nn.dense import DenseLayer, DenseSpec
-from ae_lightning.nn.stack import Stack
+from ae_lightning.nn.layer import Spec
+from ae_lightning.nn.stack import LAYER_KINDS, Stack
 from ae_lightning.training.codes import greedy_inputs, mean
 from ae_lightning.training.fit import Fit, fit
+from ae_lightning.training.greedy import KINDS, Ground
 
 
 def pretrain(name: str, layer: Layer, below: Stack, data: Prepared, how: Fit) -> Stack:
     """Train one layer as an autoencoder of the codes of ``below``; returns both, stacked.
 
-    Hinton & Salakhutdinov (2006), with an autoencoder per layer as in Bengio et al. (2007).
+    Hinton & Salakhutdinov (2006), with an autoencoder per layer as in Bengio et al. (2007) or,
+    for kind rbm, with their Boltzmann machines.
 
     Raises:
-        UserError: if the layer is wider than its input and has no L1 penalty.
+        UserError: if the layer does not fit on ``below``, or could copy its input.
     """
-    inputs = below.specs[-1].units if below.specs else data.features
-    output = below.specs[-1].activation if below.specs else layer.output
-    if layer.units > inputs and not layer.l1:
-        raise UserError(f"params.yaml: {too_wide(f'layers.{name}', layer.units, inputs)}")
+    kind, spec = KINDS[layer.kind], layer_spec(name, layer, Ground(below, data.shape))
     limit = how.environment.memory_limit_mb
     train, validation = (
         greedy_inputs(below, in_memory(data.inputs(split), limit))
         for split in ("train", "validation")
     )
     lightning.seed_everything(layer.train.seed, verbose=False)
-    top = new_layer(
-        DenseSpec(inputs=inputs, units=layer.units, activation=layer.activation, output=output),
-        mean(train),
-    )
+    top = LAYER_KINDS[spec.kind](spec)
+    kind.start(top)
+    centre_decoder(top, mean(train))
+    how = replace(how, module=kind.module(layer), kind=f"{layer.kind}, {layer.cd_steps} steps")
     fit(Stack([top]), train, validation, how)
-    return Stack([*below.layers, top])
+    return Stack([*below.layers, kind.finish(top)])
 
 
-@torch.no_grad()
-def new_layer(spec: DenseSpec, mean: Tensor) -> DenseLayer:
-    """A layer that starts by answering the ``mean`` of its inputs to everything, nearly.
+def layer_spec(name: str, layer: Layer, ground: Ground) -> Spec:
+    """The new layer's shape.
 
-    Half the usual spread of weights: what the codes add to the mean is learned, not unlearned.
+    Raises:
+        UserError: if it does not fit on ``ground``, or is wider than its input and may copy it:
+            without L1 penalty, and not by its units' noise as in a Boltzmann machine.
     """
-    layer = DenseLayer(spec)
-    for linear in (layer.encoder, layer.decoder):
-        linear.weight.mul_(0.5)
-    centre_decoder(layer, mean)
-    return layer
+    where = f"layers.{name}"
+    try:
+        spec = KINDS[layer.kind].spec(layer, ground)
+    except UserError as error:
+        raise UserError(f"params.yaml: {where}.{error}") from error
+    if spec.units > spec.inputs and not layer.l1 and layer.kind != "rbm":
+        raise UserError(f"params.yaml: {too_wide(where, spec.units, spec.inputs)}")
+    return spec

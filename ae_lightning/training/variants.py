@@ -30,6 +30,7 @@ def backpropagation(variant: Variant, below: Stack, data: Prepared, how: Fit) ->
         hidden=variant.activation,
         code=variant.code_activation,
         output=below.specs[-1].activation if below.specs else variant.output,
+        kind=variant.layer,
     )
     stack = Stack([*below.layers, *storage.build(new).layers])
     limit = how.environment.memory_limit_mb

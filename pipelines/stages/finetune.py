@@ -21,8 +21,8 @@ def run(name: str) -> None:
         inputs=[ARTIFACTS / variant.input],
         dataset=data.folder,
     ) as recording:
-        how = Fit(
-            variant.train,
+        how = Fit.of(
+            variant,
             environment(),
             title=f"finetune {name}",
             logger=recording.logger,

@@ -21,11 +21,10 @@ def run(name: str) -> None:
         inputs=[ARTIFACTS / layer.input],
         dataset=data.folder,
     ) as recording:
-        how = Fit(
-            layer.train,
+        how = Fit.of(
+            layer,
             environment(),
             title=f"pretrain {name}",
-            penalties={"l1": layer.l1},
             logger=recording.logger,
             curve=CURVES / "pretrain" / f"{name}.csv",
         )

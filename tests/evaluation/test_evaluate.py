@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from ae_lightning.config import Environment
 from ae_lightning.evaluation import pictures
 from ae_lightning.evaluation.evaluate import evaluate
+from ae_lightning.evaluation.robustness import PERCENTS
 from ae_lightning.evaluation.scores import (
     Measured,
     embedding_scores,
@@ -19,6 +20,7 @@ from ae_lightning.evaluation.scores import (
     scores,
 )
 from ae_lightning.nn import storage
+from ae_lightning.nn.corruption import CORRUPTIONS
 from ae_lightning.nn.dense import DenseSpec
 from ae_lightning.nn.stack import chain_specs
 from ae_lightning.training.callbacks import write_curve
@@ -35,6 +37,30 @@ ERRORS = {"reconstruction": {"sse", "mse"}}
 def unit(data, *splits):
     arrays = [data.inputs(split).reshape(-1, data.features) for split in splits]
     return np.concatenate(arrays).astype(np.float64) / 255
+
+
+CLAIMS = {
+    "corruption": {
+        kind: {f"{what}@{percent}" for what in ("sse", "input") for percent in PERCENTS}
+        for kind in CORRUPTIONS
+    },
+    "jacobian": {"norm", "relative"},
+    "shift": {"absolute", "relative"},
+    "activity": {"share", "dead"},
+    "copying": {"noise_sse", "ratio", "noise_explained"},
+    "spread": {"rms", "offset", "within_box"},
+    "generation": {name: {"distance"} for name in ("own", "box", "reference")},
+    "axes": {name: {"slant", "hole"} for name in ("first", "second")},
+}
+FIGURES = (
+    "codes",
+    "corruption",
+    "decoder_grid",
+    "filters",
+    "learning_curves",
+    "nearest",
+    "reconstructions",
+)
 
 
 def names(metrics):
@@ -70,10 +96,12 @@ def test_everything_documented_is_written(evaluated):
         "validation": ERRORS | SCORES,
         "baseline": {"pixels": SCORES, "pca": ERRORS | SCORES},
         "embedding": {"trustworthiness", "knn@5"},
+        "overfitting": {"gap"},
+        **CLAIMS,
     }
     assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*")) == [
         "codes.npz",
-        *(f"figures/{name}.png" for name in ("codes", "learning_curves", "reconstructions")),
+        *(f"figures/{name}.png" for name in FIGURES),
         "metrics.json",
     ]
     for path in folder.glob("figures/*.png"):
@@ -92,6 +120,11 @@ def test_figures_have_their_independent_values(evaluated, tiny):
         output = stack(torch.from_numpy(x).float()).numpy()
         database = stack.encode(torch.from_numpy(unit(tiny, "train", "validation")).float())
     assert metrics["reconstruction"]["sse"] == pytest.approx(((output - x) ** 2).sum(1).mean())
+    seen = unit(tiny, "train")
+    with torch.no_grad():
+        remembered = stack(torch.from_numpy(seen).float()).numpy()
+    gap = metrics["reconstruction"]["sse"] - ((remembered - seen) ** 2).sum(1).mean()
+    assert metrics["overfitting"]["gap"] == pytest.approx(gap, rel=1e-3)
     labels = np.concatenate([tiny.labels("train"), tiny.labels("validation")])
     for k in (1, 5):
         reference = KNeighborsClassifier(k).fit(database.numpy(), labels)
@@ -173,6 +206,7 @@ def test_pictures_of_a_closed_form_have_no_curve_and_may_lack_a_class(tiny, tmp_
     np.save(tiny.folder / "test_labels.npy", tiny.labels("test")[few])
     measured = Measured.of(pca_stack(tiny, 2), replace(tiny), ENVIRONMENT)
     drawn = pictures.pictures("pca-2", measured, measured, tmp_path / "curve.csv")
-    assert set(drawn) == {"reconstructions", "codes"}
-    rows, columns = 2, 3  # original and reconstruction of one image of each class
-    assert len(drawn["reconstructions"].axes) == rows * columns
+    assert set(drawn) == set(FIGURES) - {"learning_curves"}
+    (axes,) = drawn["reconstructions"].axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["original", "pca-2"]
+    assert len(axes.get_xticks()) == 3  # one image of each class that is there

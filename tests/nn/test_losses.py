@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from ae_lightning.nn.activations import ACTIVATIONS
-from ae_lightning.nn.losses import LOSSES, PENALTIES, cross_entropy, resolve_loss, squared_error
+from ae_lightning.nn.losses import LOSSES, cross_entropy, resolve_loss, squared_error
 
 
 def test_squared_error_by_hand():
@@ -66,12 +66,6 @@ def test_names_are_resolved():
     assert resolve_loss("cross-entropy", "sigmoid") == "cross-entropy"
     with pytest.raises(ValueError, match=r"^train\.loss: .*found 'linear'.*"):
         resolve_loss("cross-entropy", "linear")
-
-
-def test_penalties_by_hand():
-    code = torch.tensor([[1.0, -2.0, 0.0], [3.0, 0.0, -4.0]])
-    assert PENALTIES["l1"](code) == (3 + 7) / 2
-    assert PENALTIES["l2"](code) == (5 + 25) / 2
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,8 @@ from torch.nn import functional as F
 from ae_lightning.data.batches import to_unit
 from ae_lightning.errors import UserError
 from ae_lightning.nn import storage
-from ae_lightning.nn.losses import l1
+from ae_lightning.nn.penalties import l1
 from ae_lightning.nn.stack import chain_specs
-from ae_lightning.training import fit as fit_module
 from ae_lightning.training.callbacks import COLUMNS
 from ae_lightning.training.codes import encode, greedy_inputs
 from ae_lightning.training.fit import Reconstruction, fit
@@ -147,11 +146,10 @@ def test_validation_is_never_moved(tiny, how, monkeypatch):
     assert sorted(map(bytes, first.numpy())) != sorted(map(bytes, second.numpy()))
 
 
-def test_penalties_weigh_on_the_code(tiny):
+def test_penalties_weigh_on_the_code(how):
     stack, batch = new_stack(), torch.rand(5, 64)
-    training = fit_module.Training()
-    plain = Reconstruction(stack, training, {"l1": 0.0})
-    with_l1 = Reconstruction(stack, training, {"l1": 0.25})
+    plain = Reconstruction(stack, how(penalties={"l1": 0.0}))
+    with_l1 = Reconstruction(stack, how(penalties={"l1": 0.25}))
     for module in (plain, with_l1):
         module.log = lambda *args, **options: None  # outside of a trainer
     difference = with_l1.training_step(batch) - plain.training_step(batch)

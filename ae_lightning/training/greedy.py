@@ -1,0 +1,124 @@
+"""Kinds of greedy layer: the shape each gets on what is below it, and how it is trained."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ae_lightning.config import Layer
+from ae_lightning.errors import UserError
+from ae_lightning.nn.boltzmann import unroll
+from ae_lightning.nn.conv import ConvSpec
+from ae_lightning.nn.dense import DenseSpec
+from ae_lightning.nn.layer import AutoencoderLayer, Spec
+from ae_lightning.nn.stack import Stack
+from ae_lightning.training.boltzmann import ContrastiveDivergence
+from ae_lightning.training.fit import Fit, Reconstruction
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a layer stands on: the layers below and the shape of an example of the data."""
+
+    below: Stack
+    shape: tuple[int, ...]
+
+    @property
+    def features(self) -> int:
+        """Numbers that the layer gets for one example."""
+        specs = self.below.specs
+        return specs[-1].units if specs else torch.Size(self.shape).numel()
+
+    @property
+    def image(self) -> tuple[int, ...]:
+        """(channels, height, width) if the layer gets images, otherwise empty."""
+        if not self.below.specs:
+            return (1, *self.shape) if len(self.shape) == 2 else ()
+        spec = self.below.specs[-1]
+        return spec.pooled if isinstance(spec, ConvSpec) else ()
+
+    def output(self, layer: Layer) -> str:
+        """Activation of what the layer reconstructs."""
+        return self.below.specs[-1].activation if self.below.specs else layer.output
+
+
+def _matrices(layer: nn.Module) -> Sequence[nn.Parameter]:
+    return [parameter for parameter in layer.parameters() if parameter.ndim > 1]
+
+
+@torch.no_grad()
+def halved(layer: AutoencoderLayer) -> None:
+    """Half the usual spread: what codes add to the mean input is learned, not unlearned."""
+    for weight in _matrices(layer):
+        weight.mul_(0.5)
+
+
+@torch.no_grad()
+def tiny(layer: AutoencoderLayer) -> None:
+    """Weights from N(0, 0.01^2): Hinton (2010), "A practical guide", section 8.1."""
+    for weight in _matrices(layer):
+        nn.init.normal_(weight, std=0.01)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a kind of layer is made, trained and put on the stack."""
+
+    spec: Callable[[Layer, Ground], Spec]
+    start: Callable[[AutoencoderLayer], None] = halved
+    module: Callable[[Layer], Callable[[Stack, Fit], Reconstruction]] = lambda layer: Reconstruction
+    finish: Callable[[AutoencoderLayer], AutoencoderLayer] = lambda layer: layer
+
+
+def dense(layer: Layer, ground: Ground) -> DenseSpec:
+    """A dense layer, tied or not."""
+    return DenseSpec.model_validate(
+        {
+            "kind": layer.kind,
+            "inputs": ground.features,
+            "units": layer.units,
+            "activation": layer.activation,
+            "output": ground.output(layer),
+        }
+    )
+
+
+def machine(layer: Layer, ground: Ground) -> DenseSpec:
+    """A Boltzmann machine has the parameters of a tied layer; its visible units are binary."""
+    if ground.output(layer) != "sigmoid":
+        raise UserError(
+            "kind: a Boltzmann machine needs inputs that are probabilities, found "
+            f"{ground.output(layer)!r} outputs below; use sigmoid activations there"
+        )
+    return dense(layer.model_copy(update={"kind": "tied"}), ground)
+
+
+def convolution(layer: Layer, ground: Ground) -> ConvSpec:
+    """A convolutional layer on images or on the feature maps of another one."""
+    if len(ground.image) != 3:
+        raise UserError(
+            "kind: a conv layer needs grey images or a conv layer below, found "
+            f"{ground.features} numbers of no such shape; use kind dense"
+        )
+    return ConvSpec.of(
+        ground.image,  # type: ignore[arg-type]
+        layer.units,
+        kernel=layer.kernel,
+        pool=layer.pool,
+        unpooling=layer.unpooling,
+        activation=layer.activation,
+        output=ground.output(layer),  # type: ignore[arg-type]
+    )
+
+
+def _contrastive_divergence(layer: Layer) -> Callable[[Stack, Fit], Reconstruction]:
+    return lambda stack, how: ContrastiveDivergence(stack, how, layer.cd_steps)
+
+
+KINDS: dict[str, Kind] = {
+    "dense": Kind(dense),
+    "tied": Kind(dense),
+    "conv": Kind(convolution),
+    "rbm": Kind(machine, tiny, _contrastive_divergence, unroll),
+}

@@ -1,0 +1,14 @@
+"""The repeated trainings side by side."""
+
+from ae_lightning.config import environment, load
+from ae_lightning.data.prepared import Prepared
+from ae_lightning.evaluation.compare import compare
+from pipelines.paths import COMPARISON, PREPARED, REPEATS
+
+
+def run() -> None:
+    """Measure and draw the repeats that params.yaml names."""
+    params = load()
+    names = params.repeats.variants
+    data = {name: Prepared.open(PREPARED / params.variants[name].data) for name in names}
+    compare(data, params.repeats.seeds, environment(), REPEATS, COMPARISON)

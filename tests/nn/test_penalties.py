@@ -1,0 +1,28 @@
+from typing import get_args
+
+import torch
+
+from ae_lightning.config import Objective, PenaltyName
+from ae_lightning.nn import storage
+from ae_lightning.nn.penalties import PENALTIES, l1, l2
+from ae_lightning.nn.stack import chain_specs
+
+CODE = torch.tensor([[1.0, -2.0, 0.0], [3.0, 0.0, -4.0]])
+
+
+def test_by_hand():
+    assert l1(CODE) == (3 + 7) / 2
+    assert l2(CODE) == (5 + 25) / 2
+
+
+def test_the_table_has_a_row_for_every_weight_of_the_configuration():
+    assert set(PENALTIES) == set(get_args(PenaltyName))
+    everything = Objective(l1=0.1, l2=0.2, contractive=0.3)
+    assert set(everything.penalties) == set(PENALTIES)
+
+
+def test_rows_take_the_code_from_one_pass():
+    stack = storage.build(chain_specs(4, [3], hidden="gelu", code="tanh", output="sigmoid"))
+    x = torch.rand(2, 4)
+    assert PENALTIES["l1"](stack, x, CODE) == l1(CODE)
+    assert PENALTIES["l2"](stack, x, CODE) == l2(CODE)
