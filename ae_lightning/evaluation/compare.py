@@ -44,7 +44,14 @@ def compare(
         metrics[name] = {"reconstruction": {"sse": spread(errors)}, **progress(many, shortest)}
     with replaced(folder) as partial:
         write_json(rounded(metrics), partial / "metrics.json")
-        race(curves).savefig(partial / "race.png", metadata={"Software": None})
+        figure = race(curves, {name: begin for name in data if (begin := _begin(metrics[name]))})
+        figure.savefig(partial / "race.png", metadata={"Software": None})
+
+
+def _begin(metrics: Metrics) -> float:
+    """Seconds after which fine-tuning began; 0 where less than one was spent before."""
+    seconds: float = metrics["pretraining"]["seconds"]["mean"]
+    return seconds if seconds > 1 else 0.0
 
 
 def progress(curves: Sequence[Curve], seconds: float) -> Metrics:

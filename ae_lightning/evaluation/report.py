@@ -1,4 +1,4 @@
-"""All variants side by side: one table of their test figures, one picture of how they learned."""
+"""All variants side by side: a table of their test figures, how they learned, what they mend."""
 
 import csv
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 from ae_lightning.config import Params
 from ae_lightning.evaluation.curves import read_curve
-from ae_lightning.evaluation.figures import learning_curves
+from ae_lightning.evaluation.figures import corruption_curves, learning_curves
 from ae_lightning.files import replaced
 
 COLUMNS = {
@@ -23,6 +23,10 @@ COLUMNS = {
     "precision@100": "retrieval.precision@100",
     "map": "retrieval.map",
     "trustworthiness": "embedding.trustworthiness",
+    "gap": "overfitting.gap",
+    "jacobian": "jacobian.norm",
+    "shift": "shift.relative",
+    "seconds": "training.seconds",
 }
 
 
@@ -36,16 +40,21 @@ def look_up(metrics: Mapping[str, Any], path: str) -> Any:
 
 
 def report(params: Params, evaluation: Path, curves: Path, folder: Path) -> None:
-    """Write ``variants.csv``, a row for each evaluated variant, and their learning curves.
+    """Write ``variants.csv``, a row for each evaluated variant, and figures.
 
-    There is a figure per code size; its seconds count the pretraining of the layers below.
+    Learning curves are drawn per code size; their seconds count the pretraining of the layers
+    below, ``seconds`` in the table do not. ``corruption_NAME.png`` sets a variant that was trained
+    on corrupted input beside its :func:`controls`.
     """
-    rows: list[dict[str, Any]] = []
-    for name in params.variants:
-        path = evaluation / name / "metrics.json"
-        if path.exists():
-            metrics = json.loads(path.read_text(encoding="utf-8"))
-            rows.append({"variant": name} | {k: look_up(metrics, v) for k, v in COLUMNS.items()})
+    measured = {
+        name: json.loads(path.read_text(encoding="utf-8"))
+        for name in params.variants
+        if (path := evaluation / name / "metrics.json").exists()
+    }
+    rows: list[dict[str, Any]] = [
+        {"variant": name} | {column: look_up(metrics, key) for column, key in COLUMNS.items()}
+        for name, metrics in measured.items()
+    ]
     by_size: dict[int, dict[str, Any]] = defaultdict(dict)
     for row in rows:
         if curve := whole_curve(row["variant"], params, curves):
@@ -58,6 +67,33 @@ def report(params: Params, evaluation: Path, curves: Path, folder: Path) -> None
         for size, together in by_size.items():
             figure = learning_curves(together)
             figure.savefig(partial / f"learning_curves_{size}.png", metadata={"Software": None})
+        for name in filter(measured.__contains__, params.variants):
+            if params.variants[name].corruption:
+                beside = [name, *filter(measured.__contains__, controls(params, name))]
+                figure = corruption_curves({one: measured[one]["corruption"] for one in beside})
+                figure.savefig(partial / f"corruption_{name}.png", metadata={"Software": None})
+
+
+def controls(params: Params, name: str) -> list[str]:
+    """Variants that differ from ``name`` in its corruption alone, but for their layers' training.
+
+    They have the same data, widths and settings of training, without penalty or corruption.
+    """
+    ours = params.variants[name]
+    return [
+        other
+        for other, variant in params.variants.items()
+        if (variant.data, variant.train) == (ours.data, ours.train)
+        and not variant.penalties
+        and not variant.corruption
+        and widths(params, other) == widths(params, name)
+    ]
+
+
+def widths(params: Params, name: str) -> tuple[int, ...]:
+    """Units of each layer of a variant."""
+    variant = params.variants[name]
+    return (*(params.layers[layer].units for layer in params.chain(variant.input)), *variant.sizes)
 
 
 def whole_curve(variant: str, params: Params, curves: Path) -> dict[str, Any]:

@@ -85,6 +85,17 @@ def is_linear(stack: Stack) -> bool:
     return [(spec.activation, spec.output) for spec in stack.specs] == [("linear", "linear")]
 
 
+@torch.inference_mode()
+def directions(stack: Stack) -> NDArray[np.float32]:
+    """What one more of each number of the code adds to a linear decoder's output.
+
+    ``(code, features)``: the rows span the subspace of all reconstructions.
+    """
+    units = stack.specs[-1].units
+    zero = stack.decode(torch.zeros(1, units))
+    return (stack.decode(torch.eye(units)) - zero).numpy()
+
+
 def scores(measured: Measured, pca: Measured, baseline: Metrics) -> Metrics:
     """All of a variant's ``metrics.json``; ``pca`` is PCA of the same code size."""
     test, train = measured.reconstruction("test"), measured.reconstruction("train")
@@ -107,8 +118,6 @@ def scores(measured: Measured, pca: Measured, baseline: Metrics) -> Metrics:
     if metrics["code"]["size"] == 2:
         metrics["embedding"] = embedding_scores(measured, metrics["knn"]["accuracy@5"])
     if is_linear(measured.stack):
-        ours, theirs = (
-            m.stack.layers[0].decoder.weight.detach().numpy().T for m in (measured, pca)
-        )
-        metrics["subspace"] = {"largest_angle": largest_angle(ours, theirs)}
+        angle = largest_angle(directions(measured.stack), directions(pca.stack))
+        metrics["subspace"] = {"largest_angle": angle}
     return metrics

@@ -8,11 +8,12 @@ inside the same optimiser, so that Lightning sees one optimiser and one schedule
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.optimizer import ParamsT
 
 POLAR_EXPRESS = (
     (8.28721201814563, -23.595886519098837, 17.300387312530933),
@@ -44,7 +45,7 @@ class Muon(torch.optim.Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Tensor] | Iterable[dict[str, Any]],
+        params: ParamsT,
         lr: float,
         *,
         momentum: float = 0.95,
@@ -57,7 +58,7 @@ class Muon(torch.optim.Optimizer):
             "weight_decay": weight_decay,
             "vector_lr": vector_lr,
         }
-        super().__init__(list(params), defaults)
+        super().__init__(params, defaults)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

@@ -12,7 +12,6 @@ from torch.optim.lr_scheduler import LambdaLR
 from ae_lightning.config import Training
 from ae_lightning.nn.muon import Muon
 
-
 Groups = list[dict[str, Any]]
 
 
@@ -62,7 +61,8 @@ def rate_at(step: int, total: int, training: Training) -> float:
 
 def build(params: Iterable[Tensor], training: Training, steps: int) -> tuple[Optimizer, LambdaLR]:
     """Optimiser and per-step schedule over ``steps`` optimiser steps; biases do not decay."""
-    matrices, vectors = [], []
+    matrices: list[Tensor] = []
+    vectors: list[Tensor] = []
     for parameter in params:
         (matrices if parameter.ndim > 1 else vectors).append(parameter)
     groups = [

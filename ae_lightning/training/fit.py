@@ -89,7 +89,7 @@ class Fit:
     environment: Environment
     title: str = "training"
     penalties: Mapping[str, float] = field(default_factory=dict)
-    corruption: Mapping[str, float] = field(default_factory=dict)
+    corruption: Mapping[Any, float] = field(default_factory=dict)
     module: Callable[[Stack, Fit], Reconstruction] = Reconstruction
     kind: str = "reconstruction"
     logger: Logger | None = None
@@ -99,8 +99,13 @@ class Fit:
     @classmethod
     def of(cls, item: Layer | Variant, environment: Environment, **options: Any) -> Fit:
         """How a configured layer or variant is trained; ``options`` are further fields."""
-        objective = {"penalties": item.penalties, "corruption": item.corruption}
-        return cls(item.train, environment, **objective, **options)
+        return cls(
+            item.train,
+            environment,
+            penalties=item.penalties,
+            corruption=item.corruption,
+            **options,
+        )
 
 
 def fit(stack: Stack, train: Array, validation: Array, how: Fit) -> Stack:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -68,7 +69,7 @@ class Kind:
     spec: Callable[[Layer, Ground], Spec]
     start: Callable[[AutoencoderLayer], None] = halved
     module: Callable[[Layer], Callable[[Stack, Fit], Reconstruction]] = lambda layer: Reconstruction
-    finish: Callable[[AutoencoderLayer], AutoencoderLayer] = lambda layer: layer
+    finish: Callable[[Any], AutoencoderLayer] = lambda layer: layer
 
 
 def dense(layer: Layer, ground: Ground) -> DenseSpec:
@@ -102,7 +103,7 @@ def convolution(layer: Layer, ground: Ground) -> ConvSpec:
             f"{ground.features} numbers of no such shape; use kind dense"
         )
     return ConvSpec.of(
-        ground.image,  # type: ignore[arg-type]
+        ground.image,
         layer.units,
         kernel=layer.kernel,
         pool=layer.pool,

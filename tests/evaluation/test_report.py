@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from ae_lightning.config import parse
-from ae_lightning.evaluation.report import COLUMNS, look_up, report, whole_curve
+from ae_lightning.evaluation.report import COLUMNS, controls, look_up, report, whole_curve
 from ae_lightning.training.callbacks import write_curve
 
+DATASET = {"kind": "idx", "path": "data/tiny"}
 PARAMS = parse(
     {
-        "datasets": {"tiny": {"kind": "idx", "path": "data/tiny"}},
+        "datasets": {"tiny": DATASET},
         "layers": {
             "first": {"data": "tiny", "input": "prepared/tiny", "units": 6},
             "second": {"data": "tiny", "input": "layers/first", "units": 2},
@@ -75,3 +76,32 @@ def test_a_value_under_a_dotted_path():
     assert look_up(metrics, "knn.accuracy@1") == 0.5
     assert look_up(metrics, "knn.accuracy@5") == ""
     assert look_up(metrics, "knn.accuracy@1.more") == ""
+
+
+def test_a_denoising_variant_stands_beside_those_that_differ_in_nothing_else():
+    train = {"epochs": 3}
+    layers = {"one": {"data": "tiny", "input": "prepared/tiny", "units": 6}}
+    layers["noisy"] = layers["one"] | {"corruption": {"mask": 0.5}}
+    top = {"data": "tiny", "input": "layers/one", "sizes": [2], "train": train}
+    variants = {
+        "denoising": top | {"input": "layers/noisy", "corruption": {"mask": 0.5}},
+        "plain": top,
+        "scratch": top | {"input": "prepared/tiny", "sizes": [6, 2]},
+        "longer": top | {"train": {"epochs": 4}},
+        "wider": top | {"sizes": [3]},
+        "penalised": top | {"l2": 0.1},
+    }
+    params = parse({"datasets": {"tiny": DATASET}, "layers": layers, "variants": variants})
+    assert controls(params, "denoising") == ["plain", "scratch"]
+
+
+def test_what_is_mended_is_drawn_for_denoising_variants(artifacts, tmp_path):
+    evaluation, curves = artifacts
+    content = PARAMS.model_dump(mode="json", exclude_unset=True)
+    content["variants"]["deep"]["corruption"] = {"mask": 0.5}
+    metrics = json.loads((evaluation / "deep" / "metrics.json").read_text())
+    metrics["corruption"] = {"mask": {"sse@20": 3.0, "input@20": 9.0}}
+    (evaluation / "deep" / "metrics.json").write_text(json.dumps(metrics))
+    report(parse(content), evaluation, curves, tmp_path / "report")
+    found = sorted(path.name for path in (tmp_path / "report").glob("corruption*"))
+    assert found == ["corruption_deep.png"]
