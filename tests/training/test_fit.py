@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from ae_lightning.data.batches import to_unit
 from ae_lightning.errors import UserError
 from ae_lightning.nn import storage
+from ae_lightning.nn.corruption import corrupt
 from ae_lightning.nn.penalties import l1
 from ae_lightning.nn.stack import chain_specs
 from ae_lightning.training.callbacks import COLUMNS
@@ -155,6 +156,44 @@ def test_penalties_weigh_on_the_code(how):
     difference = with_l1.training_step(batch) - plain.training_step(batch)
     torch.testing.assert_close(difference, 0.25 * l1(stack.encode(batch)), rtol=1e-4, atol=1e-5)
     assert plain.penalties == {}
+
+
+def test_the_target_of_a_corrupted_input_is_clean(how):
+    stack, batch = new_stack(), torch.rand(5, 64)
+    module = Reconstruction(stack, how(corruption={"mask": 1.0}))
+    module.log = lambda *args, **options: None  # outside of a trainer
+    before = batch.clone()
+    torch.manual_seed(7)
+    loss = module.training_step(batch)
+    torch.manual_seed(7)
+    spoilt = corrupt(before, {"mask": 1.0})
+    assert torch.equal(batch, before)
+    assert not torch.equal(spoilt, before)
+    expected = F.binary_cross_entropy(stack(spoilt), before) * 64
+    torch.testing.assert_close(loss, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_evaluation_never_corrupts(tiny, how, tmp_path):
+    noise = {"gaussian": 1.0, "salt-and-pepper": 1.0}
+    stack, validation = new_stack(), tiny.inputs("validation")
+    fit(stack, tiny.inputs("train"), validation, how(epochs=1, corruption=noise))
+    found = curve(tmp_path / "curve.csv")
+    assert losses(stack, validation) == pytest.approx(
+        (found["val/loss"][0], found["val/sse"][0]), rel=1e-5
+    )
+
+
+def test_a_contractive_training_weighs_the_deep_encoders_jacobian(how):
+    stack, batch = new_stack(), torch.rand(5, 64)
+    losses = []
+    for weight in (0.0, 0.5):
+        module = Reconstruction(stack, how(penalties={"contractive": weight}))
+        module.log = lambda *args, **options: None  # outside of a trainer
+        draws = [module.training_step(batch.clone()).item() for _ in range(400)]
+        losses.append(np.mean(draws))
+    jacobians = [torch.autograd.functional.jacobian(stack.encode, row[None]) for row in batch]
+    exact = np.mean([jacobian.square().sum().item() for jacobian in jacobians])
+    assert losses[1] - losses[0] == pytest.approx(0.5 * exact, rel=0.1)
 
 
 def test_codes_of_an_array_are_those_of_its_examples_in_order(tiny):
