@@ -55,21 +55,20 @@ def _begin(metrics: Metrics) -> float:
 
 
 def progress(curves: Sequence[Curve], seconds: float) -> Metrics:
-    """How fast one variant's repeats got how far, on validation; ``within`` the given seconds.
+    """How fast one variant's repeats got how far, on validation.
 
-    The learning rate of a training cut there had not yet fallen, so ``within`` flatters whoever
-    was nearly done.
+    ``within`` is how far they were after ``seconds``, without ``sse`` where fine-tuning had not yet
+    begun. The learning rate of a training cut there had not yet fallen, which flatters whoever was
+    nearly done.
     """
     within = [curve["val/sse"][curve["seconds"] <= seconds] for curve in curves]
+    begun = {"sse": spread([part[-1] for part in within])} if all(map(len, within)) else {}
     by_epoch = np.mean([curve["val/sse"] for curve in curves], axis=0)
     return {
         "validation": {"sse": spread([curve["val/sse"][-1] for curve in curves])},
         "seconds": spread([curve["seconds"][-1] for curve in curves]),
         "pretraining": {"seconds": spread([pretraining(curve) for curve in curves])},
-        "within": {
-            "seconds": seconds,
-            "sse": spread([part[-1] if len(part) else np.nan for part in within]),
-        },
+        "within": {"seconds": seconds, **begun},
         "by_epoch": {f"sse@{epoch}": float(sse) for epoch, sse in enumerate(by_epoch, start=1)},
     }
 
