@@ -45,6 +45,7 @@ def compare(
     with replaced(folder) as partial:
         write_json(rounded(metrics), partial / "metrics.json")
         figure = race(curves, {name: begin for name in data if (begin := _begin(metrics[name]))})
+        figure.axes[0].locator_params("x", integer=True)  # so few epochs
         figure.savefig(partial / "race.png", metadata={"Software": None})
 
 
