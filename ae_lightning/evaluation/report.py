@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from ae_lightning.config import Params
 from ae_lightning.evaluation.curves import read_curve
 from ae_lightning.evaluation.figures import corruption_curves, learning_curves
@@ -28,6 +30,9 @@ COLUMNS = {
     "shift": "shift.relative",
     "seconds": "training.seconds",
 }
+
+COLOURS = 10
+"""Colours before the first one comes again."""
 
 
 def look_up(metrics: Mapping[str, Any], path: str) -> Any:
@@ -65,13 +70,26 @@ def report(params: Params, evaluation: Path, curves: Path, folder: Path) -> None
             writer.writeheader()
             writer.writerows(rows)
         for size, together in by_size.items():
-            figure = learning_curves(together)
+            figure = legible(learning_curves(together))
             figure.savefig(partial / f"learning_curves_{size}.png", metadata={"Software": None})
         for name in filter(measured.__contains__, params.variants):
             if params.variants[name].corruption:
                 beside = [name, *filter(measured.__contains__, controls(params, name))]
                 figure = corruption_curves({one: measured[one]["corruption"] for one in beside})
                 figure.savefig(partial / f"corruption_{name}.png", metadata={"Software": None})
+
+
+def legible(figure: Figure) -> Figure:
+    """Learning curves of many: their names beside the panels, colours that come again dashed."""
+    first = figure.axes[0]
+    for axes in figure.axes:
+        for line in axes.get_lines()[COLOURS:]:
+            line.set_linestyle("--")
+    legend = first.get_legend()
+    if legend is not None:
+        legend.remove()
+    figure.legend(handles=first.get_lines(), loc="outside right upper", frameon=False)
+    return figure
 
 
 def controls(params: Params, name: str) -> list[str]:

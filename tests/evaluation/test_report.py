@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from ae_lightning.config import parse
-from ae_lightning.evaluation.report import COLUMNS, controls, look_up, report, whole_curve
+from ae_lightning.evaluation.figures import learning_curves
+from ae_lightning.evaluation.report import COLUMNS, controls, legible, look_up, report, whole_curve
 from ae_lightning.training.callbacks import write_curve
 
 DATASET = {"kind": "idx", "path": "data/tiny"}
@@ -105,3 +106,14 @@ def test_what_is_mended_is_drawn_for_denoising_variants(artifacts, tmp_path):
     report(parse(content), evaluation, curves, tmp_path / "report")
     found = sorted(path.name for path in (tmp_path / "report").glob("corruption*"))
     assert found == ["corruption_deep.png"]
+
+
+def test_many_curves_are_named_beside_the_panels_and_told_apart():
+    curve = {name: np.arange(1.0, 4.0) for name in ("epoch", "seconds", "val/sse")}
+    figure = legible(learning_curves({f"variant-{number}": curve for number in range(11)}))
+    (names,) = figure.legends
+    assert [text.get_text() for text in names.get_texts()] == [f"variant-{n}" for n in range(11)]
+    for axes in figure.axes:
+        assert axes.get_legend() is None
+        looks = {(line.get_color(), line.get_linestyle()) for line in axes.get_lines()}
+        assert len(looks) == 11
