@@ -155,3 +155,41 @@ def test_without_pretraining_all_layers_are_new(tiny, how):
         (64, 5, "linear"),
         (5, 2, "gelu"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"kind": "rbm", "activation": "sigmoid"}, ["layers.top.kind", "probabilities", "'tanh'"]),
+        ({"kind": "conv"}, ["layers.top.kind", "grey images", "8 numbers"]),
+    ],
+)
+def test_a_kind_that_does_not_fit_gets_one_line(tiny, below, how, options, said):
+    with pytest.raises(UserError) as caught:
+        pretrain("top", a_layer(4, how, **options), below, tiny, how())
+    line = str(caught.value)
+    assert line.startswith("params.yaml: ")
+    assert "\n" not in line
+    assert [part for part in said if part not in line] == []
+
+
+def test_a_window_that_does_not_divide_the_image_gets_one_line(tiny, how):
+    layer = a_layer(4, how, kind="conv", pool=3, l1=0.1)
+    with pytest.raises(UserError, match=r"^params\.yaml: layers\.top\.pool: .*8 (x|by) 8"):
+        pretrain("top", layer, Stack([]), tiny, how())
+
+
+def test_convolutions_stand_on_convolutions(tiny, how):
+    settings = how(epochs=1)
+    first = pretrain("one", a_layer(3, how, kind="conv", l1=0.1), Stack([]), tiny, settings)
+    second = pretrain("two", a_layer(5, how, kind="conv", l1=0.1), first, tiny, settings)
+    assert [spec.units for spec in second.specs] == [3 * 4 * 4, 5 * 2 * 2]
+    assert second(torch.rand(2, 64)).shape == (2, 64)
+
+
+def test_a_machine_is_unrolled_into_a_dense_layer(tiny, how):
+    layer = a_layer(6, how, kind="rbm", activation="sigmoid", cd_steps=2)
+    options = {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 2}
+    (top,) = pretrain("top", layer, Stack([]), tiny, how(**options)).layers
+    assert top.spec.kind == "dense"
+    assert torch.equal(top.decoder.weight, top.encoder.weight.T)
