@@ -1,213 +1,31 @@
 """What a user turns: ``params.yaml`` as frozen models, and the machine's settings from ``AE_*``.
 
 Everything that decides a result stands in ``params.yaml``, so that DVC rebuilds what it must.
-What only decides how fast or where it is computed stands in :class:`Environment`.
+What only decides how fast or where it is computed stands in :class:`Environment`. Datasets are
+described in :mod:`ae_lightning.datasets`, layers and variants in :mod:`ae_lightning.items`.
 """
 
 from __future__ import annotations
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ae_lightning.datasets import AnyDataset, Documents, Frozen
 from ae_lightning.errors import UserError
-
-ActivationName = Literal["linear", "sigmoid", "tanh", "relu", "gelu", "silu", "elu"]
-LossName = Literal["matching", "cross-entropy", "squared-error"]
-OptimizerName = Literal["adamw", "sgd", "muon"]
-ScheduleName = Literal["constant", "linear", "cosine", "one-cycle"]
-CorruptionName = Literal["mask", "gaussian", "salt-and-pepper"]
-PenaltyName = Literal["l1", "l2", "contractive"]
-UnpoolingName = Literal["switches", "repeat", "transposed"]
-LayerKind = Literal["dense", "tied", "conv", "rbm"]
-DatasetKind = Literal["idx"]
-VariantKind = Literal["autoencoder", "pca"]
-
-
-Strength = Annotated[float, Field(gt=0, le=1)]
-
-
-class Frozen(BaseModel):
-    """A model that refuses unknown keys and later changes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Dataset(Frozen):
-    """Raw files and how they are split.
-
-    The last ``validation`` training examples are set aside: every choice is made on them, the
-    test part is read by ``evaluate`` alone. ``limit`` keeps only the first examples of each part,
-    for a quick trial.
-    """
-
-    kind: DatasetKind
-    path: Path
-    validation: PositiveInt = 5000
-    limit: PositiveInt | None = None
-
-
-class Training(Frozen):
-    """How a stack of layers is trained to reconstruct its input.
-
-    ``matching`` is the loss that matches the output's activation: cross-entropy for sigmoid
-    outputs, squared error otherwise. ``shift`` moves training images by up to that many pixels.
-    ``warmup`` is a share of all steps. ``patience`` (epochs) turns early stopping on. The weights
-    kept are those of the epoch with the lowest validation loss.
-    """
-
-    loss: LossName = "matching"
-    optimizer: OptimizerName = "muon"
-    learning_rate: PositiveFloat = 0.03
-    momentum: float = Field(0.95, ge=0, lt=1)
-    weight_decay: NonNegativeFloat = 0.0
-    schedule: ScheduleName = "linear"
-    warmup: float = Field(0.05, ge=0, lt=1)
-    batch_size: PositiveInt = 1000
-    epochs: PositiveInt = 10
-    shift: NonNegativeInt = 0
-    patience: PositiveInt | None = None
-    seed: NonNegativeInt = 0
-
-
-class LayerTraining(Training):
-    """How one greedy layer is trained: gently, as it is the start of a fine-tuning, not the end."""
-
-    optimizer: OptimizerName = "adamw"
-    learning_rate: PositiveFloat = 5e-4
-    momentum: float = Field(0.9, ge=0, lt=1)
-    batch_size: PositiveInt = 500
-
-
-class Objective(Frozen):
-    """What a training asks for besides a faithful reconstruction.
-
-    ``l1`` and ``l2`` weigh the absolute and the squared values of the code, ``contractive`` the
-    squared Frobenius norm of its Jacobian. ``corruption`` maps kinds to their greatest strength:
-    each training example is spoilt in one of these ways, the target stays clean.
-    """
-
-    l1: NonNegativeFloat = 0.0
-    l2: NonNegativeFloat = 0.0
-    contractive: NonNegativeFloat = 0.0
-    corruption: dict[CorruptionName, Strength] = {}
-
-    @property
-    def penalties(self) -> dict[str, float]:
-        """Penalties on the code with a weight, by name."""
-        weights = {"l1": self.l1, "l2": self.l2, "contractive": self.contractive}
-        return {name: weight for name, weight in weights.items() if weight}
-
-
-class Layer(Objective):
-    """A layer pretrained greedily as an autoencoder of its input's frozen codes.
-
-    ``input`` is ``prepared/DATASET`` or ``layers/LAYER``. The decoder answers with the activation
-    of what it reconstructs: ``output`` for a prepared dataset, the layer below's otherwise. A layer
-    wider than its input, which could otherwise copy it, must have ``l1``.
-
-    ``kind`` dense has two matrices, tied one and its transpose. A conv layer has ``units`` feature
-    maps from ``kernel``-sized windows, pooled by ``pool`` and unpooled by ``unpooling``. An rbm is
-    trained by contrastive divergence with ``cd_steps`` Gibbs steps and unrolled as a dense layer.
-    """
-
-    data: str
-    input: str
-    kind: LayerKind = "dense"
-    units: PositiveInt
-    activation: ActivationName = "gelu"
-    output: ActivationName = "sigmoid"
-    kernel: PositiveInt = 5
-    pool: PositiveInt = 2
-    unpooling: UnpoolingName = "repeat"
-    cd_steps: PositiveInt = 1
-    train: LayerTraining = LayerTraining()
-
-    @model_validator(mode="after")
-    def _fields_belong_to_the_kind(self) -> Self:
-        for kind, fields in OF_KIND.items():
-            if kind != self.kind and (given := [f for f in fields if f in self.model_fields_set]):
-                raise ValueError(f"{given[0]}: only kind {kind} has it, found kind {self.kind}")
-        if self.kind == "conv" and self.kernel % 2 == 0:
-            raise ValueError(f"kernel: must be odd to keep the image's size, found {self.kernel}")
-        if self.kind == "rbm":
-            self._check_machine()
-        return self
-
-    def _check_machine(self) -> None:
-        if self.activation not in ("sigmoid", "linear"):
-            raise ValueError(
-                f"activation: a Boltzmann machine's units are sigmoid (binary) or linear "
-                f"(Gaussian), found {self.activation!r}"
-            )
-        if self.penalties or self.corruption:
-            raise ValueError(
-                "kind: contrastive divergence takes no penalty and no corruption; remove them"
-            )
-
-
-class Variant(Objective):
-    """An autoencoder to be compared: layers taken from ``input``, then ``sizes`` new ones.
-
-    New layers are of kind ``layer`` and start at random; hidden ones have ``activation``, the code
-    ``code_activation``. ``kind: pca`` solves for one linear layer in closed form instead of
-    training it.
-    """
-
-    data: str
-    input: str
-    kind: VariantKind = "autoencoder"
-    sizes: tuple[PositiveInt, ...] = ()
-    layer: Literal["dense", "tied"] = "dense"
-    activation: ActivationName = "gelu"
-    code_activation: ActivationName = "linear"
-    output: ActivationName = "sigmoid"
-    train: Training = Training()
-
-    @model_validator(mode="after")
-    def _pca_is_one_linear_layer(self) -> Self:
-        if self.kind == "pca" and (len(self.sizes) != 1 or self.input.startswith("layers/")):
-            raise ValueError("kind pca needs input prepared/DATASET and exactly one size")
-        if self.kind == "pca" and (self.penalties or self.corruption):
-            raise ValueError("kind pca is solved, not trained: remove penalties and corruption")
-        return self
-
-
-class Repeats(Frozen):
-    """Variants that compete for the best start, each from several seeds in few epochs.
-
-    Their layers are pretrained anew with each seed; ``epochs`` replaces the variants' own.
-    """
-
-    variants: tuple[str, ...] = ()
-    seeds: tuple[NonNegativeInt, ...] = (0, 1, 2)
-    epochs: PositiveInt = 10
-
-
-OF_KIND = {"conv": ("kernel", "pool", "unpooling"), "rbm": ("cd_steps",)}
-"""Fields of a layer that only one kind of it has."""
+from ae_lightning.items import Layer, Repeats, Variant, document_rules
 
 
 class Params(Frozen):
     """The whole of ``params.yaml``, with every reference checked."""
 
-    datasets: dict[str, Dataset]
-    layers: dict[str, Layer] = {}
-    variants: dict[str, Variant] = {}
+    datasets: dict[str, AnyDataset]
+    layers: dict[str, Layer] = Field({})
+    variants: dict[str, Variant] = Field({})
     repeats: Repeats = Repeats()
 
     @model_validator(mode="after")
@@ -219,6 +37,7 @@ class Params(Frozen):
                 where = f"{section}.{name}"
                 _known(item.data, self.datasets, f"{where}.data", "dataset")
                 self._check_input(item, where)
+                self._check_documents(item, where)
         for name, layer in self.layers.items():
             self._check_wider(name)
             if layer.train.shift and layer.input.startswith("layers/"):
@@ -227,7 +46,11 @@ class Params(Frozen):
                     f"{layer.train.shift} for a layer that learns from codes; remove it"
                 )
         for name, variant in self.variants.items():
-            if not variant.sizes and variant.input.startswith("prepared/"):
+            if (
+                not variant.sizes
+                and variant.input.startswith("prepared/")
+                and not (variant.kind == "vectors")
+            ):
                 raise ValueError(
                     f"variants.{name}.sizes: a variant on prepared data needs the widths of its "
                     "layers, found none; add sizes or name a layer as input"
@@ -249,6 +72,11 @@ class Params(Frozen):
                 f"not on {item.data!r}; use the same data"
             )
         self.chain(item.input)
+
+    def _check_documents(self, item: Layer | Variant, where: str) -> None:
+        documents = isinstance(self.datasets[item.data], Documents)
+        for complaint in document_rules(item, documents):
+            raise ValueError(f"{where}.{complaint}")
 
     def _check_wider(self, name: str) -> None:
         layer = self.layers[name]

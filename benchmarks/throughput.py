@@ -26,8 +26,9 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from ae_lightning.config import Environment, Training
+from ae_lightning.config import Environment
 from ae_lightning.data.batches import BatchIndices, shift, to_unit
+from ae_lightning.items import Training
 from ae_lightning.nn.optim import build
 from ae_lightning.nn.stack import Stack, chain_specs
 from ae_lightning.nn.storage import build as build_stack

@@ -5,6 +5,7 @@ Whatever is heavy is imported inside the command that needs it, so that ``ae --h
 
 import importlib
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -84,6 +85,22 @@ def fetch(
     from ae_lightning.data import fetch, pins
 
     fetch.fetch(datasets or list(pins.DATASETS))
+
+
+@app.command()
+def search(
+    variant: Annotated[str, typer.Argument(help="An evaluated variant on documents.")],
+    query: Annotated[list[str] | None, typer.Argument(help="Words to search for.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="A text file to search for instead.")
+    ] = None,
+    count: Annotated[int, typer.Option("--count", "-n", help="Documents to show.", min=1)] = 10,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+) -> None:
+    """Show the documents nearest to a query. Example: ae search text-128 "crude oil opec"."""
+    from pipelines import search
+
+    search.search(variant, query or [], file, count, json)
 
 
 @app.command()

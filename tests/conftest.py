@@ -1,11 +1,14 @@
 """Options of the suite, and a tiny data set that every stage can run on."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ae_lightning.data.prepare import prepare
 from ae_lightning.data.prepared import Prepared
+from ae_lightning.datasets import Documents
 
 MARKED = {"slow": "--runslow", "smoke": "--runsmoke"}
 
@@ -36,6 +39,30 @@ def bars(examples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     for image, label in zip(images, labels, strict=True):
         image[:, 2 * label : 2 * label + 2] += 180
     return images, labels
+
+
+SUBJECTS = ("oil crude barrel opec", "wheat grain crop harvest", "gold mine ounce ore")
+
+
+def note(number: int) -> dict[str, object]:
+    """A short document on one of three subjects, every fifth without a label."""
+    random = np.random.default_rng(number)
+    subject = number % len(SUBJECTS)
+    words = [*random.choice(SUBJECTS[subject].split(), 6), *random.choice(["says", "year"], 3)]
+    labels = [] if number % 5 == 4 else [SUBJECTS[subject].split()[0]]
+    return {"id": number, "title": f"Note {number}", "body": " ".join(words), "labels": labels}
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Prepared:
+    """Prepared documents: 60 training, 20 validation and 20 test notes on three subjects."""
+    path = tmp_path / "notes.jsonl"
+    path.write_text("".join(json.dumps(note(number)) + "\n" for number in range(100)))
+    queries = {"crude barrel": ("oil",), "wheat harvest": ("wheat",)}
+    dataset = Documents(kind="documents", path=path, validation=20, queries=queries)
+    folder = tmp_path / "artifacts" / "prepared" / "notes"
+    prepare("notes", dataset, folder)
+    return Prepared.open(folder)
 
 
 @pytest.fixture

@@ -4,16 +4,19 @@ from typing import get_args
 
 import pytest
 
-from ae_lightning import config
+from ae_lightning import items
 from ae_lightning.config import environment, load, parse, pick
 from ae_lightning.data import prepare
+from ae_lightning.data.prepared import INPUTS
+from ae_lightning.datasets import AnyDataset
 from ae_lightning.errors import UserError
-from ae_lightning.nn.activations import ACTIVATIONS
+from ae_lightning.nn.activations import ACTIVATIONS, OUTPUTS
 from ae_lightning.nn.conv import UNPOOLINGS
 from ae_lightning.nn.corruption import CORRUPTIONS
 from ae_lightning.nn.losses import LOSSES
 from ae_lightning.nn.optim import OPTIMIZERS, SCHEDULES
 from ae_lightning.nn.penalties import PENALTIES
+from ae_lightning.nn.weights import WEIGHTS
 from ae_lightning.training.greedy import KINDS
 from ae_lightning.training.variants import FITTERS
 
@@ -89,8 +92,12 @@ MISTAKES = {
     "circle of one": ("layers.digits-1.input", "layers/digits-1", ["digits-1.input", "circle"]),
     "circle of two": ("layers.digits-1.input", "layers/digits-2", ["digits-", "circle"]),
     "wider without l1": ("layers.digits-2.units", 9, ["layers.digits-2.l1", "9 > 8", "found 0"]),
-    "pca of two sizes": ("variants.pca.sizes", [3, 2], ["variants.pca", "exactly one size"]),
-    "pca of no size": ("variants.pca.sizes", [], ["variants.pca", "exactly one size"]),
+    "pca of two sizes": (
+        "variants.pca.sizes",
+        [3, 2],
+        ["variants.pca", "1 size", "2 sizes"],
+    ),
+    "pca of no size": ("variants.pca.sizes", [], ["variants.pca", "1 size", "0 sizes"]),
     "pca on a layer": ("variants.pca.input", "layers/digits-1", ["variants.pca", "prepared/"]),
     "nothing to train": ("variants.deep.input", "prepared/digits", ["variants.deep.sizes"]),
     "unknown corruption": (
@@ -225,20 +232,30 @@ def test_params_are_frozen():
 @pytest.mark.parametrize(
     ("names", "table"),
     [
-        (config.ActivationName, ACTIVATIONS),
-        (config.LossName, {"matching", *LOSSES}),
-        (config.OptimizerName, OPTIMIZERS),
-        (config.ScheduleName, SCHEDULES),
-        (config.DatasetKind, prepare.KINDS),
-        (config.VariantKind, FITTERS),
-        (config.LayerKind, KINDS),
-        (config.CorruptionName, CORRUPTIONS),
-        (config.UnpoolingName, UNPOOLINGS),
-        (config.PenaltyName, PENALTIES),
+        (items.ActivationName, ACTIVATIONS),
+        (items.OutputName, OUTPUTS),
+        (items.LossName, {"matching", *LOSSES}),
+        (items.OptimizerName, OPTIMIZERS),
+        (items.ScheduleName, SCHEDULES),
+        (items.VariantKind, FITTERS),
+        (items.LayerKind, KINDS),
+        (items.CorruptionName, CORRUPTIONS),
+        (items.UnpoolingName, UNPOOLINGS),
+        (items.PenaltyName, PENALTIES),
+        (items.WeightsName, WEIGHTS),
     ],
 )
 def test_every_name_that_may_be_configured_has_a_row(names, table):
     assert set(get_args(names)) == set(table)
+
+
+def test_every_kind_of_dataset_is_prepared_and_read():
+    kinds = {name for model in get_args(get_args(AnyDataset)[0]) for name in kind_of(model)}
+    assert kinds == set(prepare.KINDS) == set(INPUTS)
+
+
+def kind_of(model):
+    return get_args(model.model_fields["kind"].annotation)
 
 
 def test_environment_comes_from_variables(monkeypatch):

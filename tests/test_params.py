@@ -1,17 +1,23 @@
 """Everything in the project's own params.yaml really runs, on two batches of noise."""
 
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from ae_lightning.config import Environment, Layer, Variant, load
+from ae_lightning.config import Environment, load
+from ae_lightning.data.batches import to_unit
+from ae_lightning.data.corpus import Corpus
+from ae_lightning.data.prepare import prepare
 from ae_lightning.data.prepared import Prepared
+from ae_lightning.items import Layer, Variant
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.fit import Fit
 from ae_lightning.training.pretrain import pretrain
@@ -19,17 +25,42 @@ from ae_lightning.training.variants import FITTERS
 
 ROOT = Path(__file__).parents[1]
 PARAMS = load(ROOT / "params.yaml")
-BATCH, EXAMPLES = 20, 40
+BATCH, EXAMPLES, DOCUMENTS = 20, 40, 200
 
 
-@pytest.fixture(scope="module")
-def noise(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    folder = tmp_path_factory.mktemp("noise")
+def noise(folder: Path) -> Prepared:
+    """Images of noise."""
     random = np.random.default_rng(0)
     for split in ("train", "validation", "test"):
         np.save(folder / f"{split}_inputs.npy", random.integers(0, 256, (EXAMPLES, 28, 28), "u1"))
         np.save(folder / f"{split}_labels.npy", random.integers(0, 10, EXAMPLES, "u1"))
-    return Prepared(folder, (28, 28), tuple("0123456789"))
+    return Prepared(folder, "idx", (28, 28), tuple("0123456789"))
+
+
+def babble(folder: Path) -> Prepared:
+    """Documents of random words, prepared as Reuters is."""
+    random = np.random.default_rng(0)
+    words = ["".join(letters) for letters in product("abcdefghijklm", repeat=3)]
+    dates = ["1987-04-01"] * DOCUMENTS + ["1987-05-01"] * EXAMPLES
+    lines = [
+        {"id": n, "date": date, "title": words[n], "body": " ".join(random.choice(words, 50))}
+        | {"topics": [str(n % 3)]}
+        for n, date in enumerate(dates)
+    ]
+    path = folder / "documents.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    dataset = PARAMS.datasets["reuters"].model_copy(update={"path": path, "validation": EXAMPLES})
+    prepare("babble", dataset, folder / "prepared")
+    return Prepared.open(folder / "prepared")
+
+
+MADE = {"mnist": noise, "reuters": babble}
+
+
+@pytest.fixture(scope="module")
+def data_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Prepared]:
+    """A stand-in for each dataset, made once."""
+    return cache(lambda name: MADE[name](tmp_path_factory.mktemp(name)))
 
 
 def how(item: Layer | Variant, folder: Path) -> Fit:
@@ -38,7 +69,9 @@ def how(item: Layer | Variant, folder: Path) -> Fit:
 
 
 @pytest.fixture(scope="module")
-def chain(noise: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stack]:
+def chain(
+    data_of: Callable[[str], Prepared], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Stack]:
     """The pretrained stack that an ``input`` names; each layer is trained once."""
     folder = tmp_path_factory.mktemp("resume")
 
@@ -48,18 +81,26 @@ def chain(noise: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Callable
             return Stack([])
         name = source.removeprefix("layers/")
         layer = PARAMS.layers[name]
-        return pretrain(name, layer, trained(layer.input), noise, how(layer, folder))
+        data, below = data_of(layer.data), trained(layer.input)
+        return pretrain(name, layer, below, data, how(layer, folder))
 
     return trained
 
 
 @pytest.mark.parametrize("name", PARAMS.variants)
 def test_variant_runs(
-    name: str, noise: Prepared, chain: Callable[[str], Stack], tmp_path: Path
+    name: str,
+    data_of: Callable[[str], Prepared],
+    chain: Callable[[str], Stack],
+    tmp_path: Path,
 ) -> None:
     variant = PARAMS.variants[name]
-    below = deepcopy(chain(variant.input))
-    stack = FITTERS[variant.kind](variant, below, noise, how(variant, tmp_path))
-    examples = torch.rand(3, 784)
-    assert stack(examples).shape == examples.shape
-    assert stack.encode(examples).isfinite().all()
+    data, below = data_of(variant.data), deepcopy(chain(variant.input))
+    stack = FITTERS[variant.kind](variant, below, data, how(variant, tmp_path))
+    rows = Corpus(data).inputs(stack, "test") if data.kind == "documents" else data.inputs("test")
+    examples = to_unit(torch.from_numpy(np.array(rows[:3])))
+    codes, logits = stack.trace(examples)
+    assert codes.shape == (3, stack.units)
+    assert codes.isfinite().all()
+    if not stack.takes_sequences:
+        assert logits.shape == examples.shape

@@ -1,6 +1,6 @@
 """Arrays to batches: one indexing a batch, never a per-example collate."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import lightning
@@ -11,8 +11,12 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-Array = NDArray[Any] | Tensor
+from ae_lightning.data.rows import Rows
+
+Array = NDArray[Any] | Tensor | Rows
 BYTES_PER_MB = 2**20
+POOL = 20
+"""Batches among which examples are sorted by length: so many that few are padded much."""
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
@@ -26,6 +30,9 @@ class BatchIndices(Sampler[Tensor]):
     Every rank yields the same number of batches; their global batch is ``batch_size``. Shuffled
     passes drop the incomplete last batch, others keep it. Because nothing but the epoch enters,
     a resumed training sees the batches that an undisturbed one would.
+
+    With the examples' ``lengths`` ``(size,)``, shuffled batches hold examples of like length, so
+    that little of them is padding.
     """
 
     def __init__(
@@ -37,8 +44,10 @@ class BatchIndices(Sampler[Tensor]):
         seed: int = 0,
         rank: int = 0,
         ranks: int = 1,
+        lengths: Array | None = None,
     ) -> None:
         self.size, self.batch_size, self.shuffle = size, min(batch_size, size), shuffle
+        self.lengths = None if lengths is None else torch.as_tensor(lengths)
         self.seed, self.rank, self.ranks, self.epoch = seed, rank, ranks, 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -51,12 +60,20 @@ class BatchIndices(Sampler[Tensor]):
         return -(-self.size // self.batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
-        order = torch.arange(self.size)
-        if self.shuffle:
-            generator = torch.Generator().manual_seed(epoch_seed(self.seed, self.epoch))
-            order = torch.randperm(self.size, generator=generator)
-        for batch in order.split(self.batch_size)[: len(self)]:
+        for batch in self._batches():
             yield batch[self.rank :: self.ranks]
+
+    def _batches(self) -> Sequence[Tensor]:
+        if not self.shuffle:
+            return torch.arange(self.size).split(self.batch_size)
+        generator = torch.Generator().manual_seed(epoch_seed(self.seed, self.epoch))
+        order = torch.randperm(self.size, generator=generator)[: len(self) * self.batch_size]
+        if self.lengths is None:
+            return order.split(self.batch_size)
+        pools = order.split(POOL * self.batch_size)
+        alike = torch.cat([pool[self.lengths[pool].argsort(stable=True)] for pool in pools])
+        batches = alike.split(self.batch_size)
+        return [batches[place] for place in torch.randperm(len(batches), generator=generator)]
 
 
 class Examples(Dataset[Tensor]):
@@ -89,9 +106,12 @@ def loader(array: Array, indices: BatchIndices, workers: int = 0) -> DataLoader[
     )
 
 
-def in_memory(array: NDArray[Any], limit_mb: int) -> Array:
-    """The array as a tensor if it fits into ``limit_mb`` (MiB), otherwise as it is on disk."""
-    if array.nbytes > limit_mb * BYTES_PER_MB:
+def in_memory(array: NDArray[Any] | Rows, limit_mb: int) -> Array:
+    """The array as a tensor if it fits into ``limit_mb`` (MiB), otherwise as it is on disk.
+
+    Rows that are made when they are asked for stay what they are.
+    """
+    if isinstance(array, Rows) or array.nbytes > limit_mb * BYTES_PER_MB:
         return array
     return torch.from_numpy(np.array(array))
 
@@ -143,7 +163,14 @@ class ReconstructionData(lightning.LightningDataModule):
         ranks = {}
         if self.trainer is not None:
             ranks = {"rank": self.trainer.global_rank, "ranks": self.trainer.world_size}
-        return BatchIndices(len(array), self.batch_size, shuffle=shuffle, seed=self.seed, **ranks)
+        return BatchIndices(
+            len(array),
+            self.batch_size,
+            shuffle=shuffle,
+            seed=self.seed,
+            lengths=getattr(array, "lengths", None),
+            **ranks,
+        )
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         """Shuffled batches of the training examples."""

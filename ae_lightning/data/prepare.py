@@ -1,14 +1,16 @@
-"""Raw files to prepared arrays: one function per kind of dataset."""
+"""Raw files to prepared ones: one function per kind of dataset."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ae_lightning.config import Dataset
 from ae_lightning.data import pins
+from ae_lightning.data.prepare_documents import write_documents
+from ae_lightning.datasets import Dataset, Images
 from ae_lightning.errors import UserError
 from ae_lightning.files import replaced
 
@@ -46,7 +48,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     return content[start:].reshape(shape)
 
 
-def idx(dataset: Dataset) -> Arrays:
+def idx(dataset: Images) -> Arrays:
     """Four IDX files to train, validation and test arrays."""
     arrays: Arrays = {}
     for split, (images, labels) in IDX_FILES.items():
@@ -60,10 +62,7 @@ def idx(dataset: Dataset) -> Arrays:
     return arrays
 
 
-KINDS: dict[str, Callable[[Dataset], Arrays]] = {"idx": idx}
-
-
-def set_aside(arrays: Arrays, dataset: Dataset, where: str) -> Arrays:
+def set_aside(arrays: Arrays, dataset: Images, where: str) -> Arrays:
     """Split the last ``validation`` training examples off and apply ``limit`` to every part.
 
     Raises:
@@ -82,19 +81,31 @@ def set_aside(arrays: Arrays, dataset: Dataset, where: str) -> Arrays:
     return {name: array[: dataset.limit] for name, array in split.items()}
 
 
+def write_images(name: str, dataset: Images, folder: Path) -> None:
+    """Write ``{split}_inputs.npy``, ``{split}_labels.npy`` and ``meta.json`` into ``folder``."""
+    raw = idx(dataset)
+    classes = [str(label) for label in range(int(raw["train_labels"].max()) + 1)]
+    arrays = set_aside(raw, dataset, f"datasets.{name}")
+    meta = {"kind": dataset.kind, "shape": arrays["train_inputs"].shape[1:], "classes": classes}
+    for key, array in arrays.items():
+        np.save(folder / f"{key}.npy", array)
+    (folder / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+
+
+KINDS: dict[str, Callable[[str, Any, Path], None]] = {
+    "idx": write_images,
+    "documents": write_documents,
+}
+
+
 def prepare(name: str, dataset: Dataset, folder: Path) -> None:
-    """Write the prepared arrays of ``dataset`` into ``folder``, all of it or nothing.
+    """Write the prepared files of ``dataset`` into ``folder``, all of them or nothing.
 
     Data of a known name is checked against its pinned digests first, so that a partial or altered
     download never becomes a result.
     """
-    if name in pins.DATASETS and dataset.path == Path("data") / name:
-        pins.verify(name, dataset.path.parent)
-    raw = KINDS[dataset.kind](dataset)
-    classes = [str(label) for label in range(int(raw["train_labels"].max()) + 1)]
-    arrays = set_aside(raw, dataset, f"datasets.{name}")
-    meta = {"kind": dataset.kind, "shape": arrays["train_inputs"].shape[1:], "classes": classes}
+    raw = Path("data") / name
+    if name in pins.DATASETS and raw in (dataset.path, dataset.path.parent):
+        pins.verify(name, raw.parent)
     with replaced(folder) as partial:
-        for key, array in arrays.items():
-            np.save(partial / f"{key}.npy", array)
-        (partial / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+        KINDS[dataset.kind](name, dataset, partial)

@@ -1,12 +1,20 @@
-"""Prepared arrays on disk: ``{train,validation,test}_{inputs,labels}.npy`` and ``meta.json``."""
+"""Prepared arrays on disk: ``{train,validation,test}_{inputs,labels}.npy`` and ``meta.json``.
+
+Documents have their word counts in ``*_inputs.npz`` and one column of labels per class.
+"""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, load_npz
 
+from ae_lightning.data.counts import Counts
 from ae_lightning.errors import UserError
 
 SPLITS = ("train", "validation", "test")
@@ -16,10 +24,12 @@ SPLITS = ("train", "validation", "test")
 class Prepared:
     """A prepared dataset; its arrays are memory-mapped, so opening it costs nothing.
 
-    ``shape`` is an example's, ``classes`` the label names (empty without labels).
+    ``kind`` is the dataset's, ``shape`` an example's, ``classes`` are the label names (empty
+    without labels).
     """
 
     folder: Path
+    kind: str
     shape: tuple[int, ...]
     classes: tuple[str, ...]
 
@@ -37,27 +47,46 @@ class Prepared:
                 f"{folder}: no prepared data here ({type(error).__name__}); "
                 f"run: dvc repro prepare@{folder.name}"
             ) from error
-        return cls(folder, tuple(meta["shape"]), tuple(meta["classes"]))
+        return cls(folder, meta["kind"], tuple(meta["shape"]), tuple(meta["classes"]))
 
     @property
     def features(self) -> int:
         """Numbers in one example."""
         return int(np.prod(self.shape))
 
-    def inputs(self, split: str) -> NDArray[np.uint8]:
-        """Examples of ``split``, ``(examples, *shape)`` uint8 in [0, 255], memory-mapped."""
-        return self._array(f"{split}_inputs.npy")
+    def inputs(self, split: str) -> Any:
+        """Images of ``split``, ``(examples, *shape)`` uint8 in [0, 255], memory-mapped.
 
-    def labels(self, split: str) -> NDArray[np.uint8]:
-        """Class numbers of ``split``, ``(examples,)`` uint8, memory-mapped."""
-        return self._array(f"{split}_labels.npy")
+        Of documents their :class:`Counts`.
+        """
+        return INPUTS[self.kind](self, split)
 
-    def _array(self, name: str) -> NDArray[np.uint8]:
+    def labels(self, split: str) -> NDArray[Any]:
+        """Class numbers of ``split``, ``(examples,)`` uint8, memory-mapped.
+
+        Of documents, which may have several labels or none, ``(documents, classes)`` bool.
+        """
+        return self.array(f"{split}_labels.npy")
+
+    def counts(self, split: str) -> Counts:
+        """Word counts of a split of documents."""
+        return Counts(csr_array(self._read(f"{split}_inputs.npz", load_npz)))
+
+    def array(self, name: str) -> NDArray[Any]:
+        """One of the folder's arrays, memory-mapped."""
+        return self._read(name, partial(np.load, mmap_mode="r"))
+
+    def _read(self, name: str, reader: Callable[[Path], Any]) -> Any:
         try:
-            array: NDArray[np.uint8] = np.load(self.folder / name, mmap_mode="r")
+            return reader(self.folder / name)
         except (OSError, ValueError) as error:
             raise UserError(
                 f"{self.folder / name}: cannot be read ({error}); "
                 f"run: dvc repro --force prepare@{self.folder.name}"
             ) from error
-        return array
+
+
+INPUTS: dict[str, Callable[[Prepared, str], Any]] = {
+    "idx": lambda data, split: data.array(f"{split}_inputs.npy"),
+    "documents": Prepared.counts,
+}

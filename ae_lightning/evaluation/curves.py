@@ -8,7 +8,11 @@ from numpy.typing import NDArray
 
 
 def read_curve(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Columns of a learning curve's CSV; empty where nothing was learned step by step."""
+    """Columns of a learning curve's CSV without those that a training does not have.
+
+    Empty where nothing was learned step by step.
+    """
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    return {key: np.array([float(row[key]) for row in rows]) for key in rows[0]} if rows else {}
+    columns = [key for key, value in rows[0].items() if value] if rows else []
+    return {key: np.array([float(row[key]) for row in rows]) for key in columns}

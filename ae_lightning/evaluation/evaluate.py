@@ -1,18 +1,33 @@
 """Evaluate one variant: scores, pictures and codes, written together."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ae_lightning.config import Environment
 from ae_lightning.data.prepared import Prepared
-from ae_lightning.evaluation.claims import claims
+from ae_lightning.evaluation import documents, images
 from ae_lightning.evaluation.curves import read_curve
-from ae_lightning.evaluation.pictures import pictures
-from ae_lightning.evaluation.scores import Measured, Metrics, scores
+from ae_lightning.evaluation.found import Found
+from ae_lightning.evaluation.scores import Metrics
 from ae_lightning.files import replaced, rounded, write_json
 from ae_lightning.nn.stack import Stack
-from ae_lightning.training.pca import pca_stack
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How variants on one kind of data are evaluated, and the data's own baseline."""
+
+    evaluate: Callable[[str, Stack, Prepared, Environment, Metrics, Path], Found]
+    baseline: Callable[[Prepared], Metrics]
+
+
+KINDS: dict[str, Kind] = {
+    "idx": Kind(images.evaluate_images, images.baseline),
+    "documents": Kind(documents.evaluate_documents, documents.baseline),
+}
 
 
 def evaluate(
@@ -25,23 +40,20 @@ def evaluate(
     curve: Path,
     folder: Path,
 ) -> Metrics:
-    """Measure ``stack`` beside PCA of the same code size and write everything into ``folder``.
+    """Measure ``stack`` beside what is known without it and write everything into ``folder``.
 
     ``baseline`` holds the dataset's own scores. ``training.seconds`` are those of the curve,
     without the pretraining of layers that variants share. Writes ``metrics.json``, the figures as
-    PNG and ``codes.npz`` (validation and test codes); returns the metrics.
+    PNG and ``codes.npz``; returns the metrics.
     """
-    measured = Measured.of(stack, data, environment)
-    components = min(stack.specs[-1].units, data.features)
-    pca = Measured.of(pca_stack(data, components), data, environment)
-    metrics: Metrics = rounded(scores(measured, pca, baseline) | claims(measured))
+    found = KINDS[data.kind].evaluate(name, stack, data, environment, baseline, curve)
+    metrics: Metrics = rounded(found.metrics)
     if learned := read_curve(curve):
         metrics["training"] = {"seconds": float(learned["seconds"][-1])}
     with replaced(folder) as partial:
         (partial / "figures").mkdir()
-        for label, figure in pictures(name, measured, pca, curve).items():
+        for label, figure in found.figures.items():
             figure.savefig(partial / "figures" / f"{label}.png", metadata={"Software": None})
-        codes = measured.codes
-        np.savez(partial / "codes.npz", validation=codes["validation"], test=codes["test"])
+        np.savez_compressed(partial / "codes.npz", **found.codes)  # type: ignore[arg-type]
         write_json(metrics, partial / "metrics.json")
     return metrics

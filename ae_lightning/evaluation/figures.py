@@ -67,19 +67,23 @@ def _squeeze_tails(axes: Axes, points: Floats) -> None:
             axis.set_label_text("asinh scale")
 
 
-def learning_curves(curves: Mapping[str, Mapping[str, Floats]]) -> Figure:
-    """Squared error on validation by epoch and by seconds; one line per named training.
+def learning_curves(
+    curves: Mapping[str, Mapping[str, Floats]],
+    column: str = "val/sse",
+    error: str = "squared error per image, validation",
+) -> Figure:
+    """An error on validation by epoch and by seconds; one line per named training.
 
-    Each curve has columns ``epoch``, ``seconds`` and ``val/sse``.
+    Each curve has columns ``epoch``, ``seconds`` and the error's, which ``error`` explains.
     """
     with mpl.rc_context(STYLE):
         figure = canvas(9.6, 3.8)
         for axes, unit in zip(figure.subplots(1, 2), UNITS, strict=True):
             for name, curve in curves.items():
-                axes.plot(curve[unit], curve["val/sse"], marker=".", ms=3, label=name)
+                axes.plot(curve[unit], curve[column], marker=".", ms=3, label=name)
             axes.set_xlabel(unit)
             _log_errors(axes)
-        _explain(figure, "squared error per image, validation")
+        _explain(figure, error)
     return figure
 
 

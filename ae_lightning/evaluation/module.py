@@ -1,5 +1,6 @@
-"""Evaluation as a LightningModule: codes by ``predict``, reconstruction error by ``test``."""
+"""Evaluation as a LightningModule: codes by ``predict``, reconstruction errors by ``test``."""
 
+from collections.abc import Callable
 from typing import Any
 
 import lightning
@@ -10,15 +11,20 @@ from torch import Tensor
 
 from ae_lightning.config import Environment
 from ae_lightning.data.batches import Array, BatchIndices, loader, to_unit
-from ae_lightning.nn.losses import squared_error
+from ae_lightning.data.text import PADDING
+from ae_lightning.nn.activations import Activation, softmax
+from ae_lightning.nn.losses import multinomial, squared_error
+from ae_lightning.nn.sequence import token_accuracy, token_cross_entropy, with_end
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.trainer import trainer_settings
 
 BATCH = 2000
+FEW = 64
+"""Sequences at a time: each has a logit for every word at each of its tokens."""
 
 
 class Evaluation(lightning.LightningModule):
-    """Codes and squared errors of a trained stack, in full precision."""
+    """Codes and errors of a trained stack, in full precision."""
 
     def __init__(self, stack: Stack) -> None:
         super().__init__()
@@ -29,12 +35,38 @@ class Evaluation(lightning.LightningModule):
         return self.stack.encode(to_unit(batch))
 
     def test_step(self, batch: Tensor) -> None:
-        """Squared error per example and per value, over raw examples."""
-        target = to_unit(batch)
-        logits = self.stack.trace(target).logits
-        sse = squared_error(logits, target, self.stack.output)
-        errors = {"sse": sse, "mse": sse / target.shape[1]}
-        self.log_dict(errors, batch_size=len(batch), sync_dist=True)
+        """Errors of reconstructing raw examples."""
+        x = to_unit(batch)
+        logits, target = self.stack.trace(x).logits, self.stack.target(x)
+        errors = errors_of(self.stack)(logits, target, self.stack.output)
+        weight = int((with_end(x) != PADDING).sum()) if self.stack.takes_sequences else len(x)
+        self.log_dict(errors, batch_size=weight, sync_dist=True)
+
+
+def squared_errors(logits: Tensor, target: Tensor, output: Activation) -> dict[str, Tensor]:
+    """Squared error per example (``sse``) and per value (``mse``)."""
+    sse = squared_error(logits, target, output)
+    return {"sse": sse, "mse": sse / target.shape[1]}
+
+
+def word_errors(logits: Tensor, target: Tensor, output: Activation) -> dict[str, Tensor]:
+    """Cross-entropy of a document's distribution over words, in nats per word."""
+    return {"cross_entropy": multinomial(logits, target, output)}
+
+
+def token_errors(logits: Tensor, target: Tensor, output: Activation) -> dict[str, Tensor]:
+    """Given the tokens before: nats per token, and share of the tokens that are right."""
+    return {
+        "cross_entropy": token_cross_entropy(logits, target),
+        "token_accuracy": token_accuracy(logits, target),
+    }
+
+
+def errors_of(stack: Stack) -> Callable[[Tensor, Tensor, Activation], dict[str, Tensor]]:
+    """What is measured of a stack's reconstructions."""
+    if stack.takes_sequences:
+        return token_errors
+    return word_errors if stack.output is softmax else squared_errors
 
 
 class Evaluator:
@@ -51,9 +83,10 @@ class Evaluator:
         return np.concatenate([batch.numpy() for batch in batches])
 
     def reconstruction(self, array: Array) -> dict[str, float]:
-        """``sse``, summed over an example's values in [0, 1] and averaged, and ``mse``."""
+        """Errors by name, each averaged over the examples."""
         errors = self.trainer.test(self.module, self._loader(array), verbose=False)[0]
-        return {name: float(errors[name]) for name in ("sse", "mse")}
+        return {name: float(error) for name, error in errors.items()}
 
     def _loader(self, array: Array) -> Any:
-        return loader(array, BatchIndices(len(array), BATCH))
+        size = FEW if self.module.stack.takes_sequences else BATCH
+        return loader(array, BatchIndices(len(array), size))

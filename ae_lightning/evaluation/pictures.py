@@ -38,13 +38,16 @@ def pictures(name: str, measured: Measured, pca: Measured, curve: Path) -> dict[
     return drawn | claim_pictures(name, measured, images)
 
 
-def embedding(codes: NDArray[Any]) -> tuple[NDArray[Any], str]:
-    """Points ``(examples, 2)`` to draw: 2-D codes themselves, t-SNE of a part of longer ones."""
+def embedding(codes: NDArray[Any], what: str = "images") -> tuple[NDArray[Any], str]:
+    """Points ``(examples, 2)`` to draw: 2-D codes themselves, t-SNE of a part of longer ones.
+
+    Their title says how many of ``what`` they are.
+    """
     if codes.shape[1] == 2:
-        return codes[:PLOTTED], f"2-D codes of {min(PLOTTED, len(codes)):,} test images"
+        return codes[:PLOTTED], f"2-D codes of {min(PLOTTED, len(codes)):,} test {what}"
     part = codes[:TSNE_EXAMPLES]
     points = TSNE(random_state=0, init="pca", perplexity=min(30, len(part) / 4)).fit_transform(part)
-    return points, f"t-SNE of the codes of {len(part):,} test images"
+    return points, f"t-SNE of the codes of {len(part):,} test {what}"
 
 
 @torch.inference_mode()

@@ -3,14 +3,17 @@
 import csv
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from ae_lightning.config import Params
+from ae_lightning.datasets import Documents
 from ae_lightning.evaluation.curves import read_curve
+from ae_lightning.evaluation.document_figures import NATS
+from ae_lightning.evaluation.document_report import document_figures
 from ae_lightning.evaluation.figures import corruption_curves, learning_curves
 from ae_lightning.files import replaced
 
@@ -19,11 +22,15 @@ COLUMNS = {
     "parameters": "model.parameters",
     "sse": "reconstruction.sse",
     "mse": "reconstruction.mse",
+    "cross_entropy": "reconstruction.cross_entropy",
+    "token_accuracy": "reconstruction.token_accuracy",
     "knn.accuracy@1": "knn.accuracy@1",
     "knn.accuracy@5": "knn.accuracy@5",
     "precision@10": "retrieval.precision@10",
     "precision@100": "retrieval.precision@100",
     "map": "retrieval.map",
+    "hamming.precision@100": "retrieval.hamming.precision@100",
+    "queries.share@10": "queries.share@10",
     "trustworthiness": "embedding.trustworthiness",
     "gap": "overfitting.gap",
     "jacobian": "jacobian.norm",
@@ -44,12 +51,13 @@ def look_up(metrics: Mapping[str, Any], path: str) -> Any:
     return metrics
 
 
-def report(params: Params, evaluation: Path, curves: Path, folder: Path) -> None:
+def report(params: Params, evaluation: Path, curves: Path, prepared: Path, folder: Path) -> None:
     """Write ``variants.csv``, a row for each evaluated variant, and figures.
 
-    Learning curves are drawn per code size; their seconds count the pretraining of the layers
-    below, ``seconds`` in the table do not. ``corruption_NAME.png`` sets a variant that was trained
-    on corrupted input beside its :func:`controls`.
+    Learning curves are drawn for those that reconstruct the same (:func:`comparable`); their
+    seconds count the pretraining of the layers below, ``seconds`` in the table do not.
+    ``corruption_NAME.png`` sets a variant that was trained on corrupted images beside its
+    :func:`controls`. Documents have their precision by recall and their planes.
     """
     measured = {
         name: json.loads(path.read_text(encoding="utf-8"))
@@ -60,23 +68,52 @@ def report(params: Params, evaluation: Path, curves: Path, folder: Path) -> None
         {"variant": name} | {column: look_up(metrics, key) for column, key in COLUMNS.items()}
         for name, metrics in measured.items()
     ]
-    by_size: dict[int, dict[str, Any]] = defaultdict(dict)
-    for row in rows:
-        if curve := whole_curve(row["variant"], params, curves):
-            by_size[row["code"]][row["variant"]] = curve
+    groups: dict[str, dict[str, Any]] = defaultdict(dict)
+    for name, metrics in measured.items():
+        if curve := whole_curve(name, params, curves):
+            groups[comparable(name, params, metrics)][name] = curve
     with replaced(folder) as partial:
         with (partial / "variants.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, ["variant", *COLUMNS], lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-        for size, together in by_size.items():
-            figure = legible(learning_curves(together))
-            figure.savefig(partial / f"learning_curves_{size}.png", metadata={"Software": None})
-        for name in filter(measured.__contains__, params.variants):
-            if params.variants[name].corruption:
-                beside = [name, *filter(measured.__contains__, controls(params, name))]
-                figure = corruption_curves({one: measured[one]["corruption"] for one in beside})
-                figure.savefig(partial / f"corruption_{name}.png", metadata={"Software": None})
+        drawn = [
+            *_learning(groups, params),
+            *_corruption(params, measured),
+            *document_figures(params, measured, evaluation, prepared),
+        ]
+        for label, figure in drawn:
+            figure.savefig(partial / f"{label}.png", metadata={"Software": None})
+
+
+def comparable(name: str, params: Params, metrics: Mapping[str, Any]) -> str:
+    """The group of variants whose errors a figure may compare.
+
+    Images with the same code size, all bags of words of a dataset, all sequences.
+    """
+    variant = params.variants[name]
+    if not isinstance(params.datasets[variant.data], Documents):
+        return f"{variant.data}_{metrics['code']['size']}"
+    return f"{variant.data}_sequences" if variant.kind == "sequence" else variant.data
+
+
+def _learning(
+    groups: Mapping[str, Mapping[str, Any]], params: Params
+) -> Iterator[tuple[str, Figure]]:
+    for group, together in groups.items():
+        data = params.datasets[params.variants[next(iter(together))].data]
+        error = ("val/loss", NATS) if isinstance(data, Documents) else ()
+        yield f"learning_curves_{group}", legible(learning_curves(together, *error))
+
+
+def _corruption(
+    params: Params, measured: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, Figure]]:
+    for name in measured:
+        if "corruption" in measured[name] and params.variants[name].corruption:
+            beside = [name, *filter(measured.__contains__, controls(params, name))]
+            curves = {one: measured[one]["corruption"] for one in beside}
+            yield f"corruption_{name}", corruption_curves(curves)
 
 
 def legible(figure: Figure) -> Figure:

@@ -12,6 +12,20 @@ def linear(x: Tensor) -> Tensor:
     return x
 
 
+def softmax(x: Tensor) -> Tensor:
+    """Shares that sum to 1 over the last dimension: a distribution over words."""
+    return F.softmax(x, dim=-1)
+
+
+def binary(x: Tensor) -> Tensor:
+    """-1 or 1 by the sign of ``x``, with the gradient of ``tanh``: a code of bits.
+
+    A straight-through estimator (Bengio, Léonard & Courville 2013, section 4).
+    """
+    soft = torch.tanh(x)
+    return soft + (torch.where(x < 0, -1.0, 1.0) - soft).detach()
+
+
 Activation = Callable[[Tensor], Tensor]
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -22,4 +36,8 @@ ACTIVATIONS: dict[str, Activation] = {
     "gelu": F.gelu,
     "silu": F.silu,
     "elu": F.elu,
+    "binary": binary,
 }
+
+OUTPUTS: dict[str, Activation] = {**ACTIVATIONS, "softmax": softmax}
+"""What a reconstruction may answer with: also what is no function of one unit alone."""

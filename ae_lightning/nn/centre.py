@@ -8,6 +8,7 @@ from ae_lightning.nn.layer import AutoencoderLayer
 
 # Where every activation of ours increases: GELU and SiLU have a dip below.
 LOWEST, HIGHEST, HALVINGS = -0.75, 50.0, 40
+RAREST = 1e-7
 LOWEST_OF = {"sigmoid": -8.0, "tanh": -8.0, "linear": -50.0, "elu": -8.0}
 
 
@@ -18,8 +19,12 @@ def centre_decoder(layer: AutoencoderLayer, mean: Tensor) -> None:
     As for the visible units of a Boltzmann machine (Hinton 2010, "A practical guide", section 8.1).
     Without it most decoder units of an upper layer start, and stay, where GELU is flat.
     """
-    lowest = LOWEST_OF.get(layer.spec.output, LOWEST)
-    layer.visible_bias.copy_(_inverse(layer.output, layer.bias_mean(mean), lowest))
+    value = layer.bias_mean(mean)
+    if layer.spec.output == "softmax":
+        bias = value.clamp(min=RAREST).log()  # no function of one unit alone
+    else:
+        bias = _inverse(layer.output, value, LOWEST_OF.get(layer.spec.output, LOWEST))
+    layer.visible_bias.copy_(bias)
 
 
 def _inverse(activation: Activation, value: Tensor, lowest: float) -> Tensor:

@@ -11,8 +11,8 @@ from pydantic import PositiveInt, ValidationError, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ae_lightning.config import ActivationName, UnpoolingName
 from ae_lightning.errors import UserError
+from ae_lightning.items import ActivationName, OutputName, UnpoolingName
 from ae_lightning.nn.layer import AutoencoderLayer, Spec
 from ae_lightning.nn.unpooling import UNPOOLINGS
 
@@ -44,7 +44,7 @@ class ConvSpec(Spec):
         pool: int,
         unpooling: UnpoolingName,
         activation: ActivationName,
-        output: ActivationName,
+        output: OutputName,
     ) -> Self:
         """The spec with the inputs and units that its shape entails.
 

@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from ae_lightning.config import ActivationName
-from ae_lightning.nn.activations import ACTIVATIONS
+from ae_lightning.items import ActivationName, OutputName
+from ae_lightning.nn.activations import ACTIVATIONS, OUTPUTS
 
 
 class Spec(BaseModel):
@@ -20,7 +20,7 @@ class Spec(BaseModel):
 
     kind: str
     activation: ActivationName
-    output: ActivationName
+    output: OutputName
     inputs: int
     units: int
 
@@ -33,11 +33,13 @@ class AutoencoderLayer(nn.Module, ABC):
     unpooling with switches; None for every other layer.
     """
 
+    takes_sequences = False
+
     def __init__(self, spec: Spec) -> None:
         super().__init__()
         self.spec = spec
         self.activation = ACTIVATIONS[spec.activation]
-        self.output = ACTIVATIONS[spec.output]
+        self.output = OUTPUTS[spec.output]
 
     @abstractmethod
     def trace(self, x: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -22,12 +22,21 @@ def cross_entropy(logits: Tensor, target: Tensor, output: Activation) -> Tensor:
     return total / len(target)
 
 
+def multinomial(logits: Tensor, target: Tensor, output: Activation) -> Tensor:
+    """``-sum_i p_i ln q_i`` in nats for a distribution ``p`` (target) and softmax outputs ``q``.
+
+    The loss of the document autoencoder in Hinton & Salakhutdinov (2006), supporting text.
+    """
+    return -(target * F.log_softmax(logits.float(), dim=1)).sum(1).mean()
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor, Activation], Tensor]] = {
     "squared-error": squared_error,
     "cross-entropy": cross_entropy,
+    "multinomial": multinomial,
 }
 
-MATCHING = {"sigmoid": "cross-entropy"}
+MATCHING = {"sigmoid": "cross-entropy", "softmax": "multinomial"}
 """Output activation to the loss whose gradient at the logits is output - target."""
 
 
@@ -35,13 +44,14 @@ def resolve_loss(name: str, output: str) -> str:
     """Name in :data:`LOSSES` for a configured loss and the output activation's name.
 
     Raises:
-        ValueError: if cross-entropy is asked for outputs that are no probabilities.
+        ValueError: if a loss is asked for outputs that it has no meaning for.
     """
     if name == "matching":
         return MATCHING.get(output, "squared-error")
-    if name == "cross-entropy" and output != "sigmoid":
+    needed = {loss: activation for activation, loss in MATCHING.items()}.get(name, output)
+    if output != needed:
         raise ValueError(
-            f"train.loss: cross-entropy needs sigmoid outputs, found {output!r}; "
-            "use squared-error or output: sigmoid"
+            f"train.loss: {name} needs {needed} outputs, found {output!r}; "
+            f"use squared-error or output: {needed}"
         )
     return name

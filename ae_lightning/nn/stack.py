@@ -10,18 +10,24 @@ from typing import Any, Literal, NamedTuple
 
 from torch import Tensor, nn
 
-from ae_lightning.config import ActivationName
 from ae_lightning.errors import UserError
-from ae_lightning.nn.activations import Activation, linear
+from ae_lightning.items import ActivationName, OutputName
+from ae_lightning.nn.activations import Activation, linear, softmax
 from ae_lightning.nn.conv import ConvLayer
 from ae_lightning.nn.dense import DenseLayer, DenseSpec, TiedLayer
 from ae_lightning.nn.layer import AutoencoderLayer, Spec
+from ae_lightning.nn.sequence import SequenceLayer
+from ae_lightning.nn.weights import Weighting
 
 LAYER_KINDS: dict[str, Callable[[Any], AutoencoderLayer]] = {
     "dense": DenseLayer,
     "tied": TiedLayer,
     "conv": ConvLayer,
+    "sequence": SequenceLayer,
 }
+
+
+TINY = 1e-12
 
 
 class Trace(NamedTuple):
@@ -37,11 +43,15 @@ class Trace(NamedTuple):
 class Stack(nn.Module):
     """Layers from the data up to the code; an empty stack leaves its input as it is.
 
+    On documents, ``weighting`` comes before the first layer: the stack then takes word counts.
+
     Raises:
         UserError: if a layer's inputs differ from the units of the layer below.
     """
 
-    def __init__(self, layers: Sequence[AutoencoderLayer]) -> None:
+    def __init__(
+        self, layers: Sequence[AutoencoderLayer], weighting: Weighting | None = None
+    ) -> None:
         super().__init__()
         for number, (below, above) in enumerate(pairwise(layers), start=2):
             if above.spec.inputs != below.spec.units:
@@ -50,6 +60,7 @@ class Stack(nn.Module):
                     f"found {above.spec.inputs} inputs; use layers of one chain"
                 )
         self._chain = nn.ModuleList(layers)
+        self.weighting = weighting
 
     @property
     def layers(self) -> list[AutoencoderLayer]:
@@ -62,22 +73,48 @@ class Stack(nn.Module):
         return [layer.spec for layer in self.layers]
 
     @property
+    def units(self) -> int:
+        """Numbers in a code; 0 for an empty stack that takes what comes."""
+        if self.layers:
+            return self.layers[-1].spec.units
+        return self.weighting.terms if self.weighting else 0
+
+    @property
+    def takes_sequences(self) -> bool:
+        """Whether examples are token sequences instead of fixed numbers of features."""
+        return bool(self.layers) and self.layers[0].takes_sequences
+
+    @property
     def output(self) -> Activation:
         """The activation of the reconstruction."""
         return self.layers[0].output if self.layers else linear
 
     def encode(self, x: Tensor) -> Tensor:
         """Inputs ``(batch, features)`` to codes ``(batch, code)``."""
+        x = self._weighed(x)
         for layer in self.layers:
             x = layer.encode(x)
         return x
+
+    def target(self, x: Tensor) -> Tensor:
+        """What the reconstruction of ``x`` should be, ``(batch, features)``.
+
+        The input as the first layer gets it; under softmax outputs its distribution over words.
+        """
+        if self.weighting is not None and self.output is softmax:
+            weights = self.weighting.weigh(x)
+            return weights / weights.sum(1, keepdim=True).clamp(min=TINY)
+        return self._weighed(x)
+
+    def _weighed(self, x: Tensor) -> Tensor:
+        return x if self.weighting is None else self.weighting(x)
 
     def trace(self, x: Tensor) -> Trace:
         """Encode ``x`` of shape ``(batch, features)`` and decode it again.
 
         Unlike decoding a code, this also hands each layer's positions to its decoder.
         """
-        positions = []
+        x, positions = self._weighed(x), []
         for layer in self.layers:
             x, where = layer.trace(x)
             positions.append(where)
@@ -111,7 +148,7 @@ def chain_specs(
     *,
     hidden: ActivationName,
     code: ActivationName,
-    output: ActivationName,
+    output: OutputName,
     kind: Literal["dense", "tied"] = "dense",
 ) -> list[DenseSpec]:
     """Specs of new layers: hidden ones answer with ``hidden``, the last of ``sizes`` with ``code``.

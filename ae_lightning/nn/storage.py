@@ -1,5 +1,7 @@
 """Stacks on disk: ``model.json`` and one ``layer-N.safetensors`` per layer, never a pickle.
 
+A stack on documents has its inverse document frequencies in ``weighting.safetensors``.
+
 A layer keeps its bytes when others are put on top of it, so that storage by content (DVC's cache)
 holds each frozen layer once however many stacks stand on it.
 """
@@ -16,21 +18,29 @@ from torch import Tensor
 
 from ae_lightning.errors import UserError
 from ae_lightning.files import replaced
+from ae_lightning.items import WeightsName
 from ae_lightning.nn.conv import ConvSpec
 from ae_lightning.nn.dense import DenseSpec
+from ae_lightning.nn.sequence import SequenceSpec
 from ae_lightning.nn.stack import LAYER_KINDS, Stack
+from ae_lightning.nn.weights import Weighting
 
-AnySpec = Annotated[DenseSpec | ConvSpec, Field(discriminator="kind")]
+WEIGHTING = "weighting.safetensors"
+AnySpec = Annotated[DenseSpec | ConvSpec | SequenceSpec, Field(discriminator="kind")]
 
 
 class ModelFile(BaseModel):
-    """What ``model.json`` says: the dataset's name and the layers from the data up."""
+    """What ``model.json`` says: the dataset's name and the layers from the data up.
+
+    ``weights`` is how documents are weighed before the first layer.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[1] = 1
     data: str
     layers: tuple[AnySpec, ...]
+    weights: WeightsName | None = None
 
 
 def build(specs: Sequence[AnySpec]) -> Stack:
@@ -44,12 +54,16 @@ def save(stack: Stack, folder: Path, data: str) -> None:
     Raises:
         UserError: if it cannot be written, on a full disk say.
     """
-    model = ModelFile(data=data, layers=tuple(stack.specs))
+    weighting = stack.weighting
+    weights = weighting.name if weighting else None
+    model = ModelFile(data=data, layers=tuple(stack.specs), weights=weights)
     with replaced(folder) as partial:
         for number, layer in enumerate(stack.layers, start=1):
             tensors = {key: value.contiguous() for key, value in layer.state_dict().items()}
             _write(tensors, partial / f"layer-{number}.safetensors")
-        text = json.dumps(model.model_dump(), indent=1)
+        if weighting is not None:
+            _write(weighting.state_dict(), partial / WEIGHTING)
+        text = json.dumps(model.model_dump(exclude_none=True), indent=1)
         (partial / "model.json").write_text(text + "\n", encoding="utf-8")
 
 
@@ -68,7 +82,7 @@ def load(folder: Path) -> Stack:
     """
     try:
         model = ModelFile.model_validate_json((folder / "model.json").read_bytes())
-        stack = build(model.layers)
+        stack = Stack(build(model.layers).layers, _weighting(model, folder))
         for number, layer in enumerate(stack.layers, start=1):
             layer.load_state_dict(load_file(folder / f"layer-{number}.safetensors"))
     except (OSError, ValidationError, SafetensorError, RuntimeError) as error:
@@ -76,6 +90,12 @@ def load(folder: Path) -> Stack:
             f"{folder}: no usable model here ({_short(error)}); run: dvc repro {_stage(folder)}"
         ) from error
     return stack
+
+
+def _weighting(model: ModelFile, folder: Path) -> Weighting | None:
+    if model.weights is None:
+        return None
+    return Weighting(model.weights, load_file(folder / WEIGHTING)["idf"])
 
 
 def load_input(source: str, root: Path = Path("artifacts")) -> Stack:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from torch import Tensor
 from torch.nn import functional as F
 
-from ae_lightning.config import UnpoolingName
 from ae_lightning.errors import UserError
+from ae_lightning.items import UnpoolingName
 
 Unpooling = Callable[[Tensor, Tensor | None, Tensor, Tensor, int], Tensor]
 """(pooled, positions, weight, bias, pool) to the image: unpooling and deconvolution."""

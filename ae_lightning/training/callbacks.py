@@ -46,7 +46,8 @@ class Progress(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep and print the epoch's figures."""
-        row = {name: float(trainer.callback_metrics[name]) for name in COLUMNS[2:]}
+        found = trainer.callback_metrics
+        row = {name: float(found[name]) for name in COLUMNS[2:] if name in found}
         epoch, seconds = trainer.current_epoch + 1, time.perf_counter() - self._began
         if not all(map(torch.isfinite, map(torch.tensor, row.values()))):
             raise UserError(
@@ -56,10 +57,10 @@ class Progress(Callback):
         self.rows.append({"epoch": epoch, "seconds": round(seconds, 3), **row})
         left = seconds / epoch * ((trainer.max_epochs or epoch) - epoch)
         if trainer.is_global_zero:
+            losses = "  ".join(f"{name} {value:.4g}" for name, value in row.items())
             print(
-                f"{self.title}: epoch {epoch}/{trainer.max_epochs}  "
-                f"train {row['train/loss']:.4g}  val {row['val/loss']:.4g}  "
-                f"sse {row['val/sse']:.4g}  {seconds:.0f} s, {left:.0f} s left",
+                f"{self.title}: epoch {epoch}/{trainer.max_epochs}  {losses}  "
+                f"{seconds:.0f} s, {left:.0f} s left",
                 flush=True,
             )
 

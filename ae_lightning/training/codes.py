@@ -17,11 +17,11 @@ def encode(stack: Stack, array: Array, batch_size: int = BATCH) -> Tensor:
 
 
 @torch.inference_mode()
-def mean(array: Array) -> Tensor:
-    """Mean example ``(features,)`` as training sees it, in float64 on the way."""
+def mean_target(stack: Stack, array: Array) -> Tensor:
+    """Mean ``(features,)`` of what ``stack`` should reconstruct, in float64 on the way."""
     total = torch.zeros((), dtype=torch.float64)
     for batch in loader(array, BatchIndices(len(array), BATCH)):
-        total = total + to_unit(batch).double().sum(0)
+        total = total + stack.target(to_unit(batch)).double().sum(0)
     return (total / len(array)).float()
 
 

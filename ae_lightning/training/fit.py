@@ -16,8 +16,11 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping
 from lightning.pytorch.loggers import Logger
 from torch import Tensor
 
-from ae_lightning.config import Environment, Layer, Training, Variant
+from ae_lightning.config import Environment
 from ae_lightning.data.batches import Array, ReconstructionData, epoch_seed
+from ae_lightning.data.rows import Rows
+from ae_lightning.items import Layer, Training, Variant
+from ae_lightning.nn.activations import softmax
 from ae_lightning.nn.corruption import corrupt
 from ae_lightning.nn.losses import LOSSES, resolve_loss, squared_error
 from ae_lightning.nn.optim import build
@@ -33,7 +36,7 @@ class Reconstruction(lightning.LightningModule):
     """Reconstruct the batch from what is left of it, with penalties on the code.
 
     Only training corrupts its input, and its target is clean. Logs ``train/loss`` (with
-    penalties), ``val/loss`` (without) and ``val/sse`` per epoch.
+    penalties), ``val/loss`` (without) and ``val/sse``, the squared error, per epoch.
     """
 
     def __init__(self, stack: Stack, how: Fit) -> None:
@@ -43,12 +46,17 @@ class Reconstruction(lightning.LightningModule):
         self.corruption = how.corruption
         self.loss = LOSSES[resolve_loss(how.training.loss, stack.specs[0].output)]
 
+    def example(self, batch: Tensor) -> tuple[Tensor, Tensor]:
+        """What of a batch goes in and what should come out, both ``(batch, features)``."""
+        return batch, self.stack.target(batch)
+
     def training_step(self, batch: Tensor) -> Tensor:
         """Loss of a batch ``(batch, features)``."""
-        x = corrupt(batch, self.corruption)
+        clean, target = self.example(batch)
+        x = corrupt(clean, self.corruption)
         x.requires_grad_("contractive" in self.penalties)
         code, logits = self.stack.trace(x)
-        loss = self.loss(logits, batch.detach(), self.stack.output)
+        loss = self.loss(logits, target.detach(), self.stack.output)
         for name, weight in self.penalties.items():
             loss = loss + weight * PENALTIES[name](self.stack, x, code)
         self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True)
@@ -56,11 +64,11 @@ class Reconstruction(lightning.LightningModule):
 
     def validation_step(self, batch: Tensor) -> None:
         """Losses of a batch ``(batch, features)``, weighed by its size."""
-        logits = self.stack.trace(batch).logits
-        losses = {
-            "val/loss": self.loss(logits, batch, self.stack.output),
-            "val/sse": squared_error(logits, batch, self.stack.output),
-        }
+        x, target = self.example(batch)
+        logits = self.stack.trace(x).logits
+        losses = {"val/loss": self.loss(logits, target, self.stack.output)}
+        if self.stack.output is not softmax:  # of distributions it says nothing
+            losses["val/sse"] = squared_error(logits, target, self.stack.output)
         self.log_dict(losses, batch_size=len(batch), sync_dist=True)
 
     def on_train_epoch_start(self) -> None:
@@ -154,5 +162,6 @@ def _fingerprint(stack: Stack, data: Iterable[Array], how: Fit) -> str:
     for tensor in stack.state_dict().values():
         digest.update(tensor.numpy().tobytes())
     for array in data:
-        digest.update(np.ascontiguousarray(array).data)
+        for part in array.arrays if isinstance(array, Rows) else [array]:
+            digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()[:16]

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ae_lightning.config import Layer
 from ae_lightning.errors import UserError
+from ae_lightning.items import Layer
 from ae_lightning.nn.boltzmann import unroll
 from ae_lightning.nn.conv import ConvSpec
 from ae_lightning.nn.dense import DenseSpec

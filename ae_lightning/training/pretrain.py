@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import lightning
 
-from ae_lightning.config import Layer, too_wide
+from ae_lightning.config import too_wide
 from ae_lightning.data.batches import in_memory
 from ae_lightning.data.prepared import Prepared
 from ae_lightning.errors import UserError
+from ae_lightning.items import Layer
 from ae_lightning.nn.centre import centre_decoder
 from ae_lightning.nn.layer import Spec
 from ae_lightning.nn.stack import LAYER_KINDS, Stack
-from ae_lightning.training.codes import greedy_inputs, mean
+from ae_lightning.training.codes import greedy_inputs, mean_target
+from ae_lightning.training.documents import weighting
 from ae_lightning.training.fit import Fit, fit
 from ae_lightning.training.greedy import KINDS, Ground
 
@@ -34,10 +36,12 @@ def pretrain(name: str, layer: Layer, below: Stack, data: Prepared, how: Fit) ->
     lightning.seed_everything(layer.train.seed, verbose=False)
     top = LAYER_KINDS[spec.kind](spec)
     kind.start(top)
-    centre_decoder(top, mean(train))
+    first = weighting(layer.weights, data) if layer.weights else None
+    alone = Stack([top], first)
+    centre_decoder(top, mean_target(alone, train))
     how = replace(how, module=kind.module(layer), kind=f"{layer.kind}, {layer.cd_steps} steps")
-    fit(Stack([top]), train, validation, how)
-    return Stack([*below.layers, kind.finish(top)])
+    fit(alone, train, validation, how)
+    return Stack([*below.layers, kind.finish(top)], first or below.weighting)
 
 
 def layer_spec(name: str, layer: Layer, ground: Ground) -> Spec:

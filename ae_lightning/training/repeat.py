@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ae_lightning.config import Environment, Layer, Params, Variant
+from ae_lightning.config import Environment, Params
 from ae_lightning.data.prepared import Prepared
+from ae_lightning.items import Layer, Variant
 from ae_lightning.nn import storage
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.callbacks import write_curve

@@ -1,23 +1,29 @@
 """Variants to trained stacks: one function per kind."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import lightning
 
-from ae_lightning.config import Variant
 from ae_lightning.data.batches import in_memory
+from ae_lightning.data.corpus import Corpus
 from ae_lightning.data.prepared import Prepared
+from ae_lightning.items import Variant
 from ae_lightning.nn import storage
 from ae_lightning.nn.stack import Stack, chain_specs
+from ae_lightning.nn.weights import Weighting
 from ae_lightning.training.callbacks import write_curve
+from ae_lightning.training.documents import Surroundings, surround, weighting
 from ae_lightning.training.fit import Fit, fit
+from ae_lightning.training.lsa import lsa_stack
 from ae_lightning.training.pca import pca_stack
+from ae_lightning.training.sequences import SequenceReconstruction, examples, sequence_stack
 
 
 def closed_form(variant: Variant, below: Stack, data: Prepared, how: Fit) -> Stack:
     """PCA with as many components as the variant's only size; it has no learning curve."""
-    if how.curve is not None:
-        write_curve([], how.curve)
+    _nothing_learned(how)
     return pca_stack(data, variant.sizes[0])
 
 
@@ -32,13 +38,53 @@ def backpropagation(variant: Variant, below: Stack, data: Prepared, how: Fit) ->
         output=below.specs[-1].activation if below.specs else variant.output,
         kind=variant.layer,
     )
-    stack = Stack([*below.layers, *storage.build(new).layers])
+    first = weighting(variant.weights, data) if variant.weights else below.weighting
+    stack = Stack([*below.layers, *storage.build(new).layers], first)
+    if neighbours := variant.neighbours:
+        how = replace(how, module=partial(Surroundings, share=neighbours.share))
+        return fit(stack, *surround(stack, data, neighbours), how)
     limit = how.environment.memory_limit_mb
     train, validation = (in_memory(data.inputs(split), limit) for split in ("train", "validation"))
     return fit(stack, train, validation, how)
 
 
+def vectors(variant: Variant, below: Stack, data: Prepared, how: Fit) -> Stack:
+    """The vector-space model: the weighted words themselves are the code."""
+    _nothing_learned(how)
+    return Stack([], _weighting(variant, data))
+
+
+def lsa(variant: Variant, below: Stack, data: Prepared, how: Fit) -> Stack:
+    """Latent semantic analysis with as many components as the variant's only size."""
+    _nothing_learned(how)
+    return lsa_stack(data, _weighting(variant, data), variant.sizes[0])
+
+
+def sequence(variant: Variant, below: Stack, data: Prepared, how: Fit) -> Stack:
+    """A sequence-to-sequence autoencoder, trained on documents and their titles."""
+    lightning.seed_everything(variant.train.seed, verbose=False)
+    stack, corpus = sequence_stack(variant, data), Corpus(data)
+    train = examples(corpus, "train", variant.sequence, variant.train.seed)
+    validation = corpus.sequences("validation")
+    how = replace(how, module=SequenceReconstruction, kind="sequence")
+    return fit(stack, train, validation, how)
+
+
+def _weighting(variant: Variant, data: Prepared) -> Weighting:
+    assert variant.weights is not None  # checked with params.yaml
+    return weighting(variant.weights, data)
+
+
+def _nothing_learned(how: Fit) -> None:
+    """A learning curve without rows."""
+    if how.curve is not None:
+        write_curve([], how.curve)
+
+
 FITTERS: dict[str, Callable[[Variant, Stack, Prepared, Fit], Stack]] = {
     "autoencoder": backpropagation,
     "pca": closed_form,
+    "lsa": lsa,
+    "vectors": vectors,
+    "sequence": sequence,
 }

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ae_lightning.config import Dataset
 from ae_lightning.data import prepare
 from ae_lightning.data.prepared import Prepared
+from ae_lightning.datasets import Images
 from ae_lightning.errors import UserError
 
 
@@ -32,7 +32,7 @@ def raw(tmp_path):
 
 
 def dataset(folder, **options):
-    return Dataset(kind="idx", path=folder, **{"validation": 4, **options})
+    return Images(kind="idx", path=folder, **{"validation": 4, **options})
 
 
 @pytest.mark.parametrize("shape", [(7,), (2, 3), (300, 2, 3), (2, 3, 2, 2)])

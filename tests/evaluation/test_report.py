@@ -50,7 +50,7 @@ def artifacts(tmp_path):
 
 
 def test_a_row_for_each_evaluated_variant_in_order(artifacts, tmp_path):
-    report(PARAMS, *artifacts, tmp_path / "report")
+    report(PARAMS, *artifacts, tmp_path / "prepared", tmp_path / "report")
     with (tmp_path / "report" / "variants.csv").open(newline="") as file:
         pca, deep = csv.DictReader(file)
     empty = dict.fromkeys(COLUMNS, "")
@@ -59,9 +59,9 @@ def test_a_row_for_each_evaluated_variant_in_order(artifacts, tmp_path):
 
 
 def test_learning_curves_are_drawn_per_code_size(artifacts, tmp_path):
-    report(PARAMS, *artifacts, tmp_path / "report")
+    report(PARAMS, *artifacts, tmp_path / "prepared", tmp_path / "report")
     (figure,) = (tmp_path / "report").glob("*.png")
-    assert figure.name == "learning_curves_2.png"
+    assert figure.name == "learning_curves_tiny_2.png"
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
@@ -103,7 +103,7 @@ def test_what_is_mended_is_drawn_for_denoising_variants(artifacts, tmp_path):
     metrics = json.loads((evaluation / "deep" / "metrics.json").read_text())
     metrics["corruption"] = {"mask": {"sse@20": 3.0, "input@20": 9.0}}
     (evaluation / "deep" / "metrics.json").write_text(json.dumps(metrics))
-    report(parse(content), evaluation, curves, tmp_path / "report")
+    report(parse(content), evaluation, curves, tmp_path / "prepared", tmp_path / "report")
     found = sorted(path.name for path in (tmp_path / "report").glob("corruption*"))
     assert found == ["corruption_deep.png"]
 

@@ -23,6 +23,13 @@ def test_a_zero_code_decodes_to_the_mean(output, mean):
     assert torch.allclose(layer.decode(torch.zeros(1, 2))[0], torch.tensor(mean), atol=1e-4)
 
 
+def test_a_zero_code_decodes_to_the_mean_distribution():
+    layer = DenseLayer(DenseSpec(inputs=3, units=2, activation="gelu", output="softmax"))
+    mean = torch.tensor([0.0, 0.3, 0.7])
+    centre_decoder(layer, mean)
+    assert torch.allclose(layer.decode(torch.zeros(1, 2))[0], mean, atol=1e-6)
+
+
 def test_a_mean_out_of_reach_gets_the_nearest_end():
     layer = DenseLayer(DenseSpec(inputs=2, units=2, activation="gelu", output="sigmoid"))
     centre_decoder(layer, torch.tensor([0.0, 1.0]))

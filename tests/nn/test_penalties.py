@@ -2,7 +2,7 @@ from typing import get_args
 
 import torch
 
-from ae_lightning.config import Objective, PenaltyName
+from ae_lightning.items import Objective, PenaltyName
 from ae_lightning.nn import storage
 from ae_lightning.nn.penalties import PENALTIES, l1, l2
 from ae_lightning.nn.stack import chain_specs

@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 
-from ae_lightning.config import Training
+from ae_lightning.items import Training
 from ae_lightning.nn import optim, storage
 from ae_lightning.nn.dense import DenseSpec, TiedLayer
 from ae_lightning.nn.stack import Stack, chain_specs

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ae_lightning.config import UnpoolingName
 from ae_lightning.errors import UserError
+from ae_lightning.items import UnpoolingName
 from ae_lightning.nn.unpooling import UNPOOLINGS, repeat, switches, transposed
 
 SIZES = pytest.mark.parametrize(("pool", "kernel"), [(1, 3), (2, 3), (2, 5), (3, 3), (3, 5)])

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ae_lightning.config import Environment, Training
+from ae_lightning.config import Environment
+from ae_lightning.items import Training
 from ae_lightning.training.fit import Fit
 
 ENVIRONMENT = Environment(

@@ -3,9 +3,9 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from ae_lightning.config import Variant
 from ae_lightning.data.batches import to_unit
 from ae_lightning.evaluation.subspace import largest_angle
+from ae_lightning.items import Variant
 from ae_lightning.nn import storage
 from ae_lightning.nn.dense import DenseSpec
 from ae_lightning.nn.stack import Stack

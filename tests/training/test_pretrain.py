@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from ae_lightning.config import Layer, Variant
 from ae_lightning.data.batches import to_unit
 from ae_lightning.errors import UserError
+from ae_lightning.items import Layer, Variant
 from ae_lightning.nn import storage
 from ae_lightning.nn.dense import DenseSpec
 from ae_lightning.nn.stack import Stack

@@ -1,0 +1,77 @@
+"""What ``params.yaml`` says of a dataset: where its raw files are and how they are split."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Frozen(BaseModel):
+    """A model that refuses unknown keys and later changes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Dataset(Frozen):
+    """Raw files and how they are split.
+
+    The last ``validation`` training examples are set aside: every choice is made on them. The test
+    part is read by ``baseline``, ``evaluate`` and ``compare`` alone. ``limit`` keeps only the first
+    examples of each part, for a quick trial.
+    """
+
+    kind: str
+    path: Path
+    validation: PositiveInt = 5000
+    limit: PositiveInt | None = None
+
+
+class Images(Dataset):
+    """Images with labels: four IDX files, uncompressed, in the folder ``path``."""
+
+    kind: Literal["idx"]
+
+
+class Columns(Frozen):
+    """Where a document's parts are: columns of a CSV, keys of a JSON line.
+
+    ``title``, ``date`` and ``labels`` may be absent from the data. Several labels in one CSV cell
+    are separated by ``separator``.
+    """
+
+    id: str = "id"
+    title: str = "title"
+    text: str = "body"
+    date: str = "date"
+    labels: str = "labels"
+    separator: str = ";"
+
+
+class Documents(Dataset):
+    """Documents: JSON lines (.jsonl), CSV (.csv) or a folder of .txt, a subfolder per label.
+
+    Those dated up to ``until`` (that day included) are trained on, later ones tested; without
+    ``until`` a share ``test`` of them, drawn with ``seed``, is tested. ``vocabulary`` terms make a
+    document's bag of words, ``words`` its sequence. Documents with fewer than ``least`` tokens in
+    the vocabulary are left out and listed. ``queries`` are keyword queries with the labels that
+    answer them.
+    """
+
+    kind: Literal["documents"]
+    columns: Columns = Columns()
+    until: date | None = None
+    test: Share = 0.2
+    seed: NonNegativeInt = 0
+    vocabulary: PositiveInt = 2000
+    words: PositiveInt = 2000
+    least: PositiveInt = 1
+    stop_words: Literal["english"] | None = "english"
+    queries: dict[str, tuple[str, ...]] = Field({})
+
+
+AnyDataset = Annotated[Images | Documents, Field(discriminator="kind")]

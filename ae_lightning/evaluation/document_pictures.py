@@ -1,0 +1,43 @@
+"""Which pictures a variant on documents gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ae_lightning.evaluation import figures
+from ae_lightning.evaluation.curves import read_curve
+from ae_lightning.evaluation.document_figures import NATS, precision_recall, topics
+from ae_lightning.evaluation.pictures import embedding
+
+if TYPE_CHECKING:
+    from ae_lightning.evaluation.documents import Collection
+
+
+def document_pictures(
+    name: str, collection: Collection, metrics: Mapping[str, Any], curve: Path
+) -> dict[str, Figure]:
+    """The variant's figures by file name: what needs labels or learning only where it is there."""
+    points, title = embedding(collection.codes["test"], "documents")
+    classes = collection.corpus.data.classes
+    labels = collection.labels.get("test", np.zeros((len(points), 0), dtype=bool))
+    drawn = {"codes": topics(points, labels[: len(points)], classes, f"{name}: {title}")}
+    if collection.labels:
+        drawn["precision_recall"] = precision_recall(beside_baselines(name, metrics))
+    if learned := read_curve(curve):
+        drawn["learning_curves"] = figures.learning_curves({name: learned}, "val/loss", NATS)
+    return drawn
+
+
+def beside_baselines(name: str, metrics: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
+    """Precision by recall of a variant and, under their own names, of what it is compared with."""
+    size = metrics["code"]["size"]
+    baselines = {
+        f"lsa-{size}" if other == "lsa" else other: found["retrieval"]["precision_at_recall"]
+        for other, found in metrics["baseline"].items()
+    }
+    return baselines | {name: metrics["retrieval"]["precision_at_recall"]}

@@ -1,0 +1,73 @@
+"""What a bag of words is weighed by before it enters a net: the vector-space model's table.
+
+Legend: ``counts`` (documents, terms) how often each term occurs, ``idf`` (terms,) the inverse
+document frequencies of the training documents. Each returns ``(documents, terms)``, 0 where the
+count is 0 (Manning, Raghavan & Schütze 2008, section 6.2 to 6.4).
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ae_lightning.items import WeightsName
+
+
+def binary(counts: Tensor, idf: Tensor) -> Tensor:
+    """1 for each term that occurs."""
+    return (counts > 0).to(counts.dtype)
+
+
+def occurrences(counts: Tensor, idf: Tensor) -> Tensor:
+    """The counts themselves."""
+    return counts
+
+
+def log_counts(counts: Tensor, idf: Tensor) -> Tensor:
+    """``1 + ln count``."""
+    return (counts.clamp(min=1).log() + 1) * (counts > 0)
+
+
+def tfidf(counts: Tensor, idf: Tensor) -> Tensor:
+    """``(1 + ln count) idf``: a term says the more the fewer documents have it."""
+    return log_counts(counts, idf) * idf
+
+
+WEIGHTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "binary": binary,
+    "counts": occurrences,
+    "log-counts": log_counts,
+    "tfidf": tfidf,
+}
+
+
+def to_length(x: Tensor) -> Tensor:
+    """Rows of ``x`` (batch, features) scaled to a root mean square of 1; rows of 0 stay.
+
+    Only a document's direction counts, and a layer gets numbers of the size it is made for.
+    """
+    return F.normalize(x, dim=1) * x.shape[1] ** 0.5
+
+
+class Weighting(nn.Module):
+    """Counts to weighted documents: the fixed first step of every net on documents."""
+
+    idf: Tensor
+
+    def __init__(self, name: WeightsName, idf: Tensor) -> None:
+        super().__init__()
+        self.name = name
+        self.register_buffer("idf", idf)
+
+    @property
+    def terms(self) -> int:
+        """How many terms a document is described by."""
+        return len(self.idf)
+
+    def weigh(self, counts: Tensor) -> Tensor:
+        """Weights ``(batch, terms)`` of counts ``(batch, terms)``."""
+        return WEIGHTS[self.name](counts, self.idf)
+
+    def forward(self, counts: Tensor) -> Tensor:
+        """What the first layer gets ``(batch, terms)``: weights of one length for all documents."""
+        return to_length(self.weigh(counts))
