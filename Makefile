@@ -23,8 +23,8 @@ run: install    ## fetch MNIST, train and measure PCA and the deep autoencoder, 
 test: install   ## the fast suite: no network, under a minute
 	pytest -q
 
-smoke: install  ## slow tests and the whole graph on real MNIST with shrunken budgets
-	ae fetch mnist
+smoke: install  ## slow tests and the whole graph on real data with shrunken budgets
+	ae fetch mnist reuters
 	pytest -q --runslow --runsmoke -m "slow or smoke"
 
 repro: install  ## rebuild everything with DVC

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,7 +16,6 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
@@ -27,9 +26,9 @@ from ae_lightning.data.text import FIRST_WORD
 from ae_lightning.errors import UserError
 from ae_lightning.nn import storage
 from ae_lightning.nn.stack import Stack
+from ae_lightning.nn.weights import kept_sparse
 
 Codes = NDArray[np.float32] | csr_array
-CHUNK = 2000
 
 
 @dataclass(frozen=True)
@@ -95,17 +94,10 @@ def saved_codes(path: Path, sizes: Sequence[int], units: int) -> NDArray[np.floa
     return np.concatenate(codes).astype(np.float32, copy=False)
 
 
-@torch.inference_mode()
 def weighted_words(stack: Stack, data: Prepared) -> csr_array:
     """Codes ``(D, terms)`` of a stack without layers, kept as sparse as the words are."""
-
-    def chunks() -> Iterator[csr_array]:
-        for counts in map(data.counts, SPLITS):
-            for start in range(0, len(counts), CHUNK):
-                batch = torch.from_numpy(counts[start : start + CHUNK])
-                yield csr_array(stack.encode(batch).numpy())
-
-    return csr_array(vstack(list(chunks()), format="csr"))
+    splits = [kept_sparse(stack.encode, data.counts(split)) for split in SPLITS]
+    return csr_array(vstack(splits, format="csr"))
 
 
 def _dataset(model: Path) -> str:

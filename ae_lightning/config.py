@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ae_lightning.datasets import AnyDataset, Documents, Frozen
 from ae_lightning.errors import UserError
-from ae_lightning.items import Layer, Repeats, Variant, document_rules
+from ae_lightning.items import Layer, Repeats, Variant, rules
 
 
 class Params(Frozen):
@@ -75,7 +75,7 @@ class Params(Frozen):
 
     def _check_documents(self, item: Layer | Variant, where: str) -> None:
         documents = isinstance(self.datasets[item.data], Documents)
-        for complaint in document_rules(item, documents):
+        for complaint in rules(item, documents):
             raise ValueError(f"{where}.{complaint}")
 
     def _check_wider(self, name: str) -> None:

@@ -56,10 +56,10 @@ class Documents(Dataset):
     """Documents: JSON lines (.jsonl), CSV (.csv) or a folder of .txt, a subfolder per label.
 
     Those dated up to ``until`` (that day included) are trained on, later ones tested; without
-    ``until`` a share ``test`` of them, drawn with ``seed``, is tested. ``vocabulary`` terms make a
-    document's bag of words, ``words`` its sequence. Documents with fewer than ``least`` tokens in
-    the vocabulary are left out and listed. ``queries`` are keyword queries with the labels that
-    answer them.
+    ``until`` a share ``test`` of them, drawn with ``seed``, is tested, and so is drawn which of
+    the others are for validation. ``vocabulary`` terms make a document's bag of words, ``words``
+    its sequence. Documents with fewer than ``least`` tokens in the vocabulary are left out and
+    listed. ``queries`` are keyword queries with the labels that answer them.
     """
 
     kind: Literal["documents"]

@@ -201,6 +201,8 @@ class Variant(Item):
 
     @model_validator(mode="after")
     def _what_is_solved_is_one_step(self) -> Self:
+        if self.kind != "sequence" and "sequence" in self.model_fields_set:
+            raise ValueError(f"sequence: only kind sequence has it, found kind {self.kind}")
         if self.kind not in SOLVED:
             return self
         sizes = SOLVED[self.kind]
@@ -228,22 +230,36 @@ class Repeats(Frozen):
     epochs: PositiveInt = 10
 
 
-def document_rules(item: Layer | Variant, documents: bool) -> Iterator[str]:
+def rules(item: Layer | Variant, documents: bool) -> Iterator[str]:
     """What is wrong with an item on data that are documents, or images."""
-    found = "documents" if documents else "images"
-    weighs = documents and item.input.startswith("prepared/") and item.kind != "sequence"
+    found = f"documents ({item.data})" if documents else f"images ({item.data})"
     if item.kind in (ON_IMAGES if documents else ON_DOCUMENTS):
-        yield f"kind: {item.kind} is not for {found}, which {item.data} are; use another kind"
-    if weighs and item.weights is None:
-        yield f"weights: must be one of {', '.join(get_args(WeightsName))}, found none; set it"
-    if item.weights and not weighs:
+        yield f"kind: {item.kind} is not for {found}; use another kind"
+    bag = documents and item.input.startswith("prepared/") and item.kind != "sequence"
+    if item.weights and not bag:
         yield (
-            "weights: only the lowest layer of a bag of words has them, found "
-            f"{item.weights}; remove them"
+            "weights: only the lowest layer on documents has them, found "
+            f"{item.weights} weights; remove them"
         )
-    if item.output == "softmax" and not documents:
-        yield f"output: softmax is for documents, found images ({item.data}); use sigmoid"
-    if weighs and item.kind not in SOLVED and item.output == "sigmoid" and item.weights != "binary":
+    if documents and item.train.shift:
+        yield f"train.shift: only images can be moved, found {item.train.shift}; remove it"
+    if not documents and item.output == "softmax":
+        yield f"output: softmax is for documents, found {found}; use sigmoid"
+    if not documents and isinstance(item, Variant) and item.neighbours:
+        yield f"neighbours: only documents have them, found {found}; remove them"
+    if bag:
+        yield from bag_rules(item)
+
+
+def bag_rules(item: Layer | Variant) -> Iterator[str]:
+    """What is wrong with an item that takes bags of words."""
+    if item.weights is None:
+        yield f"weights: must be one of {', '.join(get_args(WeightsName))}, found none; set it"
+    if item.kind == "rbm":
+        yield "kind: a Boltzmann machine has no units for bags of words; use dense or tied"
+    if other := set(item.corruption) - {"mask"}:
+        yield f"corruption: words can only be left out, found {other.pop()}; use mask"
+    if item.kind not in SOLVED and item.output == "sigmoid" and item.weights != "binary":
         yield (
             f"output: sigmoid answers with probabilities, found {item.weights} weights; use "
             "softmax, or weights: binary"

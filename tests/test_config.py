@@ -224,6 +224,52 @@ def test_pick_offers_the_nearest_name():
         pick(variants, "dep", "variant")
 
 
+ON_NOTES = {"data": "notes", "input": "prepared/notes", "sizes": [3], "weights": "tfidf"}
+BAG = ON_NOTES | {"output": "softmax"}
+OF_DOCUMENTS = {
+    "no weights": (BAG | {"weights": None}, "weights: must be one of binary, counts, .* none"),
+    "weights above": (
+        {"data": "notes", "input": "layers/notes-1", "weights": "counts"},
+        "weights: only the lowest layer on documents .* found counts",
+    ),
+    "weights of images": (
+        {"data": "digits", "input": "layers/digits-1", "weights": "counts"},
+        "weights: only the lowest layer on documents .* found counts",
+    ),
+    "sigmoid": (ON_NOTES, "output: sigmoid answers with probabilities, found tfidf weights"),
+    "pca": (BAG | {"kind": "pca"}, r"kind: pca is not for documents \(notes\)"),
+    "images by lsa": (
+        {"data": "digits", "input": "prepared/digits", "kind": "lsa", "sizes": [3]},
+        r"kind: lsa is not for images \(digits\)",
+    ),
+    "softmax images": (
+        {"data": "digits", "input": "prepared/digits", "sizes": [3], "output": "softmax"},
+        "output: softmax is for documents, found images",
+    ),
+    "neighbours of images": (
+        {"data": "digits", "input": "layers/digits-1", "neighbours": {"count": 3, "share": 1}},
+        "neighbours: only documents have them, found images",
+    ),
+    "moved": (BAG | {"train": {"shift": 1}}, "train.shift: only images can be moved, found 1"),
+    "noise": (BAG | {"corruption": {"gaussian": 0.1}}, "corruption: .* found gaussian; use mask"),
+    "sizes of vectors": (BAG | {"kind": "vectors"}, "kind vectors needs .* no sizes, .* 1 sizes"),
+    "sequence of a bag": (BAG | {"sequence": {"width": 8}}, "sequence: only kind sequence has it"),
+}
+
+
+@pytest.mark.parametrize(("variant", "said"), OF_DOCUMENTS.values(), ids=OF_DOCUMENTS)
+def test_what_documents_and_images_do_not_share_is_told(variant, said):
+    content = copy.deepcopy(GOOD)
+    content["datasets"]["notes"] = {"kind": "documents", "path": "data/notes.jsonl"}
+    layer = {key: value for key, value in BAG.items() if key != "sizes"} | {"units": 4}
+    content["layers"]["notes-1"] = layer
+    content["variants"]["good"] = BAG
+    parse(content)
+    content["variants"]["wrong"] = variant
+    with pytest.raises(UserError, match=rf"^params\.yaml: variants\.wrong.*{said}"):
+        parse(content)
+
+
 def test_params_are_frozen():
     with pytest.raises(ValueError, match="frozen"):
         parse(GOOD).layers["digits-1"].units = 3

@@ -49,7 +49,8 @@ def babble(folder: Path) -> Prepared:
     ]
     path = folder / "documents.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    dataset = PARAMS.datasets["reuters"].model_copy(update={"path": path, "validation": EXAMPLES})
+    changes = {"path": path, "validation": EXAMPLES, "queries": {}}
+    dataset = PARAMS.datasets["reuters"].model_copy(update=changes)
     prepare("babble", dataset, folder / "prepared")
     return Prepared.open(folder / "prepared")
 

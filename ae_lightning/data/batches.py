@@ -15,7 +15,7 @@ from ae_lightning.data.rows import Rows
 
 Array = NDArray[Any] | Tensor | Rows
 BYTES_PER_MB = 2**20
-POOL = 20
+POOL = 100
 """Batches among which examples are sorted by length: so many that few are padded much."""
 
 

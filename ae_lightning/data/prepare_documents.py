@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def write_documents(name: str, dataset: Documents, folder: Path) -> None:
     _write_sequences(folder, raw, splits, words)
     _write_records(folder, raw, splits, plan)
     classes, unknown = _classes(raw, plan.kept)
+    _check_queries(dataset, classes, where)
     _write_labels(folder, raw, splits, classes)
     vocabulary = {"stop_words": dataset.stop_words, "terms": terms, "words": words}
     _write_json(folder / "vocabulary.json", vocabulary)
@@ -141,6 +143,17 @@ def _classes(raw: Raw, kept: Mapping[str, Rows]) -> tuple[list[str], int]:
     found = {split: set(np.unique(raw.labels.select(rows).values)) for split, rows in kept.items()}
     names, trained = list(raw.names), found["train"] | found["validation"]
     return sorted(names[number] for number in trained), len(found["test"] - trained)
+
+
+def _check_queries(dataset: Documents, classes: list[str], where: str) -> None:
+    for query, labels in dataset.queries.items():
+        for label in labels:
+            if label not in classes:
+                near = get_close_matches(label, classes) or classes[:3] or ["none"]
+                raise UserError(
+                    f"{where}.queries.{query}: must be answered by labels of training documents, "
+                    f"found {label!r}; there is {', '.join(near)}"
+                )
 
 
 def _write_labels(folder: Path, raw: Raw, splits: Mapping[str, Rows], classes: list[str]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from ae_lightning.errors import UserError
@@ -17,7 +18,7 @@ from ae_lightning.nn.conv import ConvLayer
 from ae_lightning.nn.dense import DenseLayer, DenseSpec, TiedLayer
 from ae_lightning.nn.layer import AutoencoderLayer, Spec
 from ae_lightning.nn.sequence import SequenceLayer
-from ae_lightning.nn.weights import Weighting
+from ae_lightning.nn.weights import Weighting, to_shares
 
 LAYER_KINDS: dict[str, Callable[[Any], AutoencoderLayer]] = {
     "dense": DenseLayer,
@@ -25,9 +26,6 @@ LAYER_KINDS: dict[str, Callable[[Any], AutoencoderLayer]] = {
     "conv": ConvLayer,
     "sequence": SequenceLayer,
 }
-
-
-TINY = 1e-12
 
 
 class Trace(NamedTuple):
@@ -99,12 +97,14 @@ class Stack(nn.Module):
     def target(self, x: Tensor) -> Tensor:
         """What the reconstruction of ``x`` should be, ``(batch, features)``.
 
-        The input as the first layer gets it; under softmax outputs its distribution over words.
+        The input as the first layer gets it; of documents, under softmax outputs their distribution
+        over words, under sigmoid ones 0 or 1.
         """
-        if self.weighting is not None and self.output is softmax:
-            weights = self.weighting.weigh(x)
-            return weights / weights.sum(1, keepdim=True).clamp(min=TINY)
-        return self._weighed(x)
+        if self.weighting is None:
+            return x
+        if self.output is softmax:
+            return to_shares(self.weighting.weigh(x))
+        return self.weighting.weigh(x) if self.output is torch.sigmoid else self.weighting(x)
 
     def _weighed(self, x: Tensor) -> Tensor:
         return x if self.weighting is None else self.weighting(x)

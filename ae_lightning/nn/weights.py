@@ -7,10 +7,15 @@ count is 0 (Manning, Raghavan & Schütze 2008, section 6.2 to 6.4).
 
 from collections.abc import Callable
 
+import torch
+from scipy.sparse import csr_array, vstack
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ae_lightning.data.counts import Counts
 from ae_lightning.items import WeightsName
+
+CHUNK = 2000
 
 
 def binary(counts: Tensor, idf: Tensor) -> Tensor:
@@ -49,6 +54,11 @@ def to_length(x: Tensor) -> Tensor:
     return F.normalize(x, dim=1) * x.shape[1] ** 0.5
 
 
+def to_shares(x: Tensor) -> Tensor:
+    """Rows of ``x`` (batch, features) as distributions, which sum to 1; rows of 0 stay."""
+    return F.normalize(x, p=1, dim=1)
+
+
 class Weighting(nn.Module):
     """Counts to weighted documents: the fixed first step of every net on documents."""
 
@@ -71,3 +81,14 @@ class Weighting(nn.Module):
     def forward(self, counts: Tensor) -> Tensor:
         """What the first layer gets ``(batch, terms)``: weights of one length for all documents."""
         return to_length(self.weigh(counts))
+
+
+@torch.inference_mode()
+def kept_sparse(function: Callable[[Tensor], Tensor], counts: Counts) -> csr_array:
+    """``function`` of all ``counts`` (documents, terms), dense only a chunk at a time.
+
+    It takes and returns ``(batch, terms)``; zeros should stay zeros.
+    """
+    starts = range(0, len(counts), CHUNK)
+    chunks = (torch.from_numpy(counts[start : start + CHUNK]) for start in starts)
+    return csr_array(vstack([csr_array(function(c).numpy()) for c in chunks], format="csr"))

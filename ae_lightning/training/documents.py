@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import torch
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import vstack
 from sklearn.feature_extraction.text import TfidfTransformer
 from torch import Tensor
 
-from ae_lightning.data.counts import Counts
 from ae_lightning.data.neighbours import Surrounded, nearest
 from ae_lightning.data.prepared import Prepared
 from ae_lightning.items import Neighbours, WeightsName
 from ae_lightning.nn.stack import Stack
-from ae_lightning.nn.weights import Weighting
+from ae_lightning.nn.weights import Weighting, kept_sparse
 from ae_lightning.training.fit import Fit, Reconstruction
 
 CHUNK = 2000
@@ -28,17 +27,10 @@ def weighting(weights: WeightsName, data: Prepared) -> Weighting:
     return Weighting(weights, torch.from_numpy(idf).float())
 
 
-def distributions(stack: Stack, counts: Counts) -> csr_array:
-    """The reconstruction's targets of documents, sparse ``(documents, terms)``."""
-    chunks = (counts[start : start + CHUNK] for start in range(0, len(counts), CHUNK))
-    targets = [csr_array(stack.target(torch.from_numpy(chunk)).numpy()) for chunk in chunks]
-    return csr_array(vstack(targets, format="csr"))
-
-
 def surround(stack: Stack, data: Prepared, neighbours: Neighbours) -> tuple[Surrounded, Surrounded]:
     """Training and validation documents beside the words of the nearest training documents."""
     train, validation = data.counts("train"), data.counts("validation")
-    words, held = distributions(stack, train), distributions(stack, validation)
+    words, held = (kept_sparse(stack.target, counts) for counts in (train, validation))
     around = nearest(words, words, neighbours.count, same=True)
     return (
         Surrounded(train, around, words),

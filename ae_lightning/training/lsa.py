@@ -1,23 +1,16 @@
 """Latent semantic analysis as a linear layer: what PCA is for images, for weighted words."""
 
 import torch
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import vstack
 from sklearn.decomposition import TruncatedSVD
 
-from ae_lightning.data.counts import Counts
 from ae_lightning.data.prepared import Prepared
 from ae_lightning.nn import storage
 from ae_lightning.nn.dense import DenseSpec
 from ae_lightning.nn.stack import Stack
-from ae_lightning.nn.weights import Weighting
+from ae_lightning.nn.weights import Weighting, kept_sparse
 
 CHUNK = 2000
-
-
-def weighed(counts: Counts, weighting: Weighting) -> csr_array:
-    """Documents as a net gets them, sparse ``(documents, terms)``."""
-    chunks = (counts[start : start + CHUNK] for start in range(0, len(counts), CHUNK))
-    return csr_array(vstack([csr_array(weighting(torch.from_numpy(c)).numpy()) for c in chunks]))
 
 
 def lsa_stack(data: Prepared, weighting: Weighting, components: int) -> Stack:
@@ -26,7 +19,7 @@ def lsa_stack(data: Prepared, weighting: Weighting, components: int) -> Stack:
     ``code = V^T x`` and ``x = V code`` (Deerwester et al. 1990).
     """
     documents = vstack(
-        [weighed(data.counts(split), weighting) for split in ("train", "validation")]
+        [kept_sparse(weighting, data.counts(split)) for split in ("train", "validation")]
     )
     svd = TruncatedSVD(components, random_state=0).fit(documents)
     spec = DenseSpec(inputs=data.features, units=components, activation="linear", output="linear")

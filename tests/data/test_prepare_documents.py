@@ -292,6 +292,11 @@ WRONG = {
     "validation larger": (BY_HAND, {"validation": 99}, r"validation: .*, found 99 of 3; make it"),
     "few terms": (BY_HAND, {"least": 4}, r"mine\.least: .* found 0 and 0 with at least 4 tokens"),
     "nothing to test": (BY_HAND[:1] + BY_HAND[4:5], {}, r"mine\.least: .* found 1 and 0 with"),
+    "query": (
+        BY_HAND,
+        {"queries": {"oil price": ["crud"]}},
+        r"mine\.queries\.oil price: .* training documents, found 'crud'; there is ",
+    ),
     "stop words": (
         [{"body": "the of 1 2 a"}] * 9,
         {"until": None},

@@ -5,6 +5,8 @@ import pytest
 import torch
 from sklearn.feature_extraction.text import TfidfTransformer
 
+from ae_lightning.nn.dense import DenseLayer, DenseSpec
+from ae_lightning.nn.stack import Stack
 from ae_lightning.nn.weights import WEIGHTS, Weighting, to_length
 
 COUNTS = torch.tensor([[2.0, 0.0, 1.0], [0.0, 1.0, 4.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
@@ -33,6 +35,21 @@ def test_tfidf_has_the_directions_of_scikit_learns():
     weighed = ours(torch.from_numpy(counts).float())
     expected = transformer.transform(counts).toarray() * 12**0.5
     np.testing.assert_allclose(weighed.numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("output", "weights", "row"),
+    [
+        ("softmax", "counts", [0, 1 / 5, 4 / 5]),
+        ("sigmoid", "binary", [0, 1, 1]),
+        ("linear", "counts", [0, (3 / 17) ** 0.5, 4 * (3 / 17) ** 0.5]),
+    ],
+)
+def test_the_target_is_what_the_output_can_answer(output, weights, row):
+    spec = DenseSpec(inputs=3, units=2, activation="linear", output=output)
+    stack = Stack([DenseLayer(spec)], Weighting(weights, IDF))
+    torch.testing.assert_close(stack.target(COUNTS)[1], torch.tensor(row, dtype=torch.float32))
+    assert not stack.target(COUNTS)[3].any()
 
 
 def test_every_document_gets_one_length():
