@@ -29,6 +29,18 @@ def test_a_shuffled_epoch_has_every_example_once():
         assert sorted(chain(*found)) == list(range(12))
 
 
+def test_batches_hold_examples_of_like_length():
+    lengths = np.random.default_rng(0).permutation(60)
+    indices = BatchIndices(60, 10, shuffle=True, lengths=lengths)
+    batches = [batch.tolist() for batch in indices]
+    assert sorted(example for batch in batches for example in batch) == list(range(60))
+    spans = [sorted(lengths[batch]) for batch in batches]
+    assert all(span == list(range(span[0], span[0] + 10)) for span in spans)
+    assert [span[0] for span in spans] != sorted(span[0] for span in spans)
+    indices.set_epoch(1)
+    assert [batch.tolist() for batch in indices] != batches
+
+
 def test_the_order_depends_on_seed_and_epoch_alone():
     first = epoch(BatchIndices(12, 4, shuffle=True, seed=3), 2)
     torch.manual_seed(99)

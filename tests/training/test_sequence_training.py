@@ -14,10 +14,8 @@ THREE = Sequences(np.array([5, 6, 7, 8, 3, 3, 4]), np.array([0, 4, 4, 7]))
 
 
 def rows(sequences):
-    return [
-        row[row > 0].tolist()
-        for row in (sequences[np.array([i])][0] for i in range(len(sequences)))
-    ]
+    padded = (sequences[np.array([row])][0] for row in range(len(sequences)))
+    return [row[row > 0].tolist() for row in padded]
 
 
 def test_shuffled_sequences_keep_their_words():
