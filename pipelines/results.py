@@ -22,7 +22,10 @@ METRICS: Mapping[str, tuple[str, int]] = {
     "1-NN": ("knn.accuracy@1", 4),
     "5-NN": ("knn.accuracy@5", 4),
     "P@10": ("retrieval.precision@10", 4),
+    "P@100": ("retrieval.precision@100", 4),
     "MAP": ("retrieval.map", 4),
+    "Hamming P@100": ("retrieval.hamming.precision@100", 4),
+    "queries": ("queries.share@10", 4),
     "2-D 5-NN": ("embedding.knn@5", 4),
 }
 RUN = "MLflow run"

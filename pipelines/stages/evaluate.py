@@ -1,4 +1,4 @@
-"""A variant's figures and pictures; the only stage that reads the test part."""
+"""A variant's figures and pictures, measured on the test part."""
 
 import json
 
