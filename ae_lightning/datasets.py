@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, field_validator
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -72,6 +72,13 @@ class Documents(Dataset):
     least: PositiveInt = 1
     stop_words: Literal["english"] | None = "english"
     queries: dict[str, tuple[str, ...]] = Field({})
+
+    @field_validator("until", mode="before")
+    @classmethod
+    def _day_is_text(cls, value: Any) -> Any:
+        if isinstance(value, date):
+            raise ValueError(f'DVC reads no dates from YAML; write "{value}" in quotes')
+        return value
 
 
 AnyDataset = Annotated[Images | Documents, Field(discriminator="kind")]

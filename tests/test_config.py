@@ -1,4 +1,5 @@
 import copy
+from datetime import date
 from pathlib import Path
 from typing import get_args
 
@@ -267,6 +268,14 @@ def test_what_documents_and_images_do_not_share_is_told(variant, said):
     parse(content)
     content["variants"]["wrong"] = variant
     with pytest.raises(UserError, match=rf"^params\.yaml: variants\.wrong.*{said}"):
+        parse(content)
+
+
+def test_a_day_without_quotes_is_told():
+    content = copy.deepcopy(GOOD)
+    notes = {"kind": "documents", "path": "data/notes.jsonl", "until": date(1987, 4, 7)}
+    content["datasets"]["notes"] = notes
+    with pytest.raises(UserError, match=r'datasets\.notes.*until: .* write "1987-04-07" in quotes'):
         parse(content)
 
 
