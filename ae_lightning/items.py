@@ -32,8 +32,11 @@ VariantKind = Literal["autoencoder", "pca", "lsa", "vectors", "sequence"]
 Strength = Annotated[float, Field(gt=0, le=1)]
 
 
-SOLVED = {"pca": 1, "lsa": 1, "vectors": 0}
-"""Kinds of variant that need no training, and how many sizes they take."""
+SOLVED = ("pca", "lsa", "vectors")
+"""Kinds of variant that need no training."""
+
+SIZES = {"pca": 1, "lsa": 1, "vectors": 0, "sequence": 1}
+"""Kinds of variant that stand on prepared data alone, and how many sizes they take."""
 
 ON_DOCUMENTS = ("lsa", "vectors", "sequence")
 """Kinds of variant that only documents have."""
@@ -200,12 +203,12 @@ class Variant(Item):
     train: Training = Training()
 
     @model_validator(mode="after")
-    def _what_is_solved_is_one_step(self) -> Self:
+    def _other_kinds_are_one_step(self) -> Self:
         if self.kind != "sequence" and "sequence" in self.model_fields_set:
             raise ValueError(f"sequence: only kind sequence has it, found kind {self.kind}")
-        if self.kind not in SOLVED:
+        if self.kind not in SIZES:
             return self
-        sizes = SOLVED[self.kind]
+        sizes = SIZES[self.kind]
         if len(self.sizes) != sizes or self.input.startswith("layers/"):
             raise ValueError(
                 f"kind {self.kind} needs input prepared/DATASET and {sizes or 'no'} size"
@@ -214,7 +217,7 @@ class Variant(Item):
             )
         if self.penalties or self.corruption or self.neighbours:
             raise ValueError(
-                f"kind {self.kind} is solved, not trained: remove penalties, corruption, neighbours"
+                f"kind {self.kind} takes no penalties, corruption or neighbours; remove them"
             )
         return self
 
@@ -241,6 +244,9 @@ def rules(item: Layer | Variant, documents: bool) -> Iterator[str]:
             "weights: only the lowest layer on documents has them, found "
             f"{item.weights} weights; remove them"
         )
+    lowest = item.input.startswith("prepared/") or isinstance(item, Variant)
+    if documents and lowest and (other := sorted(set(item.corruption) - {"mask"})):
+        yield f"corruption: words can only be left out, found {other[0]}; use mask"
     if documents and item.train.shift:
         yield f"train.shift: only images can be moved, found {item.train.shift}; remove it"
     if not documents and item.output == "softmax":
@@ -257,8 +263,6 @@ def bag_rules(item: Layer | Variant) -> Iterator[str]:
         yield f"weights: must be one of {', '.join(get_args(WeightsName))}, found none; set it"
     if item.kind == "rbm":
         yield "kind: a Boltzmann machine has no units for bags of words; use dense or tied"
-    if other := set(item.corruption) - {"mask"}:
-        yield f"corruption: words can only be left out, found {other.pop()}; use mask"
     if item.kind not in SOLVED and item.output == "sigmoid" and item.weights != "binary":
         yield (
             f"output: sigmoid answers with probabilities, found {item.weights} weights; use "

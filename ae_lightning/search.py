@@ -164,7 +164,8 @@ class DocumentIndex:
     @torch.inference_mode()
     def _code(self, text: str) -> Floats:
         stack, corpus = self.documents.stack, self.documents.corpus
-        code: Floats = stack.encode(torch.from_numpy(corpus.inputs_of(stack, [text])[:])).numpy()
+        rows = corpus.inputs_of([text], sequences=stack.takes_sequences)
+        code: Floats = stack.encode(torch.from_numpy(rows[:])).numpy()
         return code
 
     def _hit(self, rank: int, place: int, scores: Floats) -> Hit:

@@ -138,7 +138,7 @@ MISTAKES = {
         },
         ["layers.digits-1", "no penalty and no corruption"],
     ),
-    "pca with a penalty": ("variants.pca.l2", 0.1, ["variants.pca", "solved, not trained"]),
+    "pca with a penalty": ("variants.pca.l2", 0.1, ["variants.pca", "takes no penalties"]),
     "repeats of no variant": (
         "repeats",
         {"variants": ["depp"]},
@@ -253,6 +253,18 @@ OF_DOCUMENTS = {
     ),
     "moved": (BAG | {"train": {"shift": 1}}, "train.shift: only images can be moved, found 1"),
     "noise": (BAG | {"corruption": {"gaussian": 0.1}}, "corruption: .* found gaussian; use mask"),
+    "noise above": (
+        {"data": "notes", "input": "layers/notes-1", "corruption": {"gaussian": 0.1}},
+        "corruption: .* found gaussian; use mask",
+    ),
+    "two codes of sequences": (
+        {"data": "notes", "input": "prepared/notes", "kind": "sequence", "sizes": [3, 2]},
+        "kind sequence needs .* 1 size, .* 2 sizes",
+    ),
+    "noisy sequences": (
+        {"data": "notes", "input": "prepared/notes", "kind": "sequence", "sizes": [3], "l1": 1},
+        "kind sequence takes no penalties",
+    ),
     "sizes of vectors": (BAG | {"kind": "vectors"}, "kind vectors needs .* no sizes, .* 1 sizes"),
     "sequence of a bag": (BAG | {"sequence": {"width": 8}}, "sequence: only kind sequence has it"),
 }

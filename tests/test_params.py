@@ -98,7 +98,9 @@ def test_variant_runs(
     variant = PARAMS.variants[name]
     data, below = data_of(variant.data), deepcopy(chain(variant.input))
     stack = FITTERS[variant.kind](variant, below, data, how(variant, tmp_path))
-    rows = Corpus(data).inputs(stack, "test") if data.kind == "documents" else data.inputs("test")
+    rows = data.inputs("test")
+    if stack.takes_sequences:
+        rows = Corpus(data).sequences("test")
     examples = to_unit(torch.from_numpy(np.array(rows[:3])))
     codes, logits = stack.trace(examples)
     assert codes.shape == (3, stack.units)

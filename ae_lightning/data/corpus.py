@@ -13,7 +13,6 @@ from ae_lightning.data.prepared import Prepared
 from ae_lightning.data.rows import Rows
 from ae_lightning.data.sequences import Sequences
 from ae_lightning.errors import UserError
-from ae_lightning.nn.stack import Stack
 
 
 @dataclass(frozen=True)
@@ -57,13 +56,13 @@ class Corpus:
         )
         return Sequences(rows.values, rows.offsets)
 
-    def inputs(self, stack: Stack, split: str) -> Rows:
-        """A split in the form that ``stack`` takes."""
-        return self.sequences(split) if stack.takes_sequences else self.data.counts(split)
+    def inputs(self, split: str, *, sequences: bool) -> Rows:
+        """A split as token sequences or as bags of words."""
+        return self.sequences(split) if sequences else self.data.counts(split)
 
-    def inputs_of(self, stack: Stack, texts: Sequence[str]) -> Rows:
-        """New texts in the form that ``stack`` takes."""
-        return self.sequences_of(texts) if stack.takes_sequences else self.counts_of(texts)
+    def inputs_of(self, texts: Sequence[str], *, sequences: bool) -> Rows:
+        """New texts as token sequences or as bags of words."""
+        return self.sequences_of(texts) if sequences else self.counts_of(texts)
 
     def _text(self, name: str) -> str:
         path: Path = self.data.folder / name

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,15 @@ class Collection:
     def of(cls, stack: Stack, data: Prepared, environment: Environment) -> "Collection":
         """Compute the codes of every split."""
         corpus, evaluator = Corpus(data), Evaluator(stack, environment)
+        inputs = partial(corpus.inputs, sequences=stack.takes_sequences)
+        inputs_of = partial(corpus.inputs_of, sequences=stack.takes_sequences)
         return cls(
             stack,
             corpus,
-            {split: evaluator.codes(corpus.inputs(stack, split)) for split in SPLITS},
+            {split: evaluator.codes(inputs(split)) for split in SPLITS},
             {split: data.labels(split) for split in SPLITS if data.classes},
-            lambda split: evaluator.reconstruction(corpus.inputs(stack, split)),
-            lambda texts: evaluator.codes(corpus.inputs_of(stack, texts)),
+            lambda split: evaluator.reconstruction(inputs(split)),
+            lambda texts: evaluator.codes(inputs_of(texts)),
         )
 
     @property
