@@ -54,6 +54,6 @@ def evaluate(
         (partial / "figures").mkdir()
         for label, figure in found.figures.items():
             figure.savefig(partial / "figures" / f"{label}.png", metadata={"Software": None})
-        np.savez_compressed(partial / "codes.npz", **found.codes)  # type: ignore[arg-type]
+        np.savez(partial / "codes.npz", **found.codes)  # type: ignore[arg-type]
         write_json(metrics, partial / "metrics.json")
     return metrics

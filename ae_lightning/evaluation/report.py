@@ -89,12 +89,15 @@ def report(params: Params, evaluation: Path, curves: Path, prepared: Path, folde
 def comparable(name: str, params: Params, metrics: Mapping[str, Any]) -> str:
     """The group of variants whose errors a figure may compare.
 
-    Images with the same code size, all bags of words of a dataset, all sequences.
+    Images with the same code size; bags of words that are asked for themselves alone, or for
+    their neighbours' words too; sequences.
     """
     variant = params.variants[name]
     if not isinstance(params.datasets[variant.data], Documents):
         return f"{variant.data}_{metrics['code']['size']}"
-    return f"{variant.data}_sequences" if variant.kind == "sequence" else variant.data
+    if variant.kind == "sequence":
+        return f"{variant.data}_sequences"
+    return f"{variant.data}_neighbours" if variant.neighbours else variant.data
 
 
 def _learning(
