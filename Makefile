@@ -20,7 +20,7 @@ run: install    ## fetch MNIST, train and measure PCA and the deep autoencoder, 
 	ae fetch mnist
 	ae flow pca-2 pca-30 deep-2 deep-30
 
-test: install   ## the fast suite: no network, under a minute
+test: install   ## the fast suite: no network, one to two minutes
 	pytest -q
 
 smoke: install  ## slow tests and the whole graph on real data with shrunken budgets

@@ -1,10 +1,12 @@
 """Options of the suite, and a tiny data set that every stage can run on."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from ae_lightning.data.prepare import prepare
 from ae_lightning.data.prepared import Prepared
@@ -29,6 +31,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _no_telemetry(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DVC_NO_ANALYTICS", "DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY"):
         monkeypatch.setenv(name, "true")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Tiny products only wait for each other's threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def bars(examples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

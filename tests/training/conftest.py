@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-import torch
 
 from ae_lightning.config import Environment
 from ae_lightning.items import Training
@@ -25,12 +24,3 @@ def how(tmp_path):
         return replace(base, **options)
 
     return make
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Tiny products only wait for each other's threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
