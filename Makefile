@@ -24,7 +24,7 @@ test: install   ## the fast suite: no network, one to two minutes
 	pytest -q
 
 smoke: install  ## slow tests and the whole graph on real data with shrunken budgets
-	ae fetch mnist reuters
+	ae fetch
 	pytest -q --runslow --runsmoke -m "slow or smoke"
 
 repro: install  ## rebuild everything with DVC

@@ -45,6 +45,11 @@ class Params(Frozen):
                     f"layers.{name}.train.shift: only images can be moved, found "
                     f"{layer.train.shift} for a layer that learns from codes; remove it"
                 )
+            if layer.views and layer.input.startswith("layers/"):
+                raise ValueError(
+                    f"layers.{name}.views: only images can be moved, found a layer that learns "
+                    "from codes; remove them"
+                )
         for name, variant in self.variants.items():
             if (
                 not variant.sizes
@@ -72,6 +77,12 @@ class Params(Frozen):
                 f"not on {item.data!r}; use the same data"
             )
         self.chain(item.input)
+        more = isinstance(item, Layer) or item.sizes
+        if more and self.layers[name].activation == "unit":
+            raise ValueError(
+                f"{where}.input: codes of unit length are the last, found layer {name!r} below "
+                "another; give it another activation"
+            )
 
     def _check_documents(self, item: Layer | Variant, where: str) -> None:
         documents = isinstance(self.datasets[item.data], Documents)
@@ -112,18 +123,31 @@ class Environment(BaseSettings):
     """Where and how fast: ``AE_*`` variables, no part of any result's identity.
 
     ``precision`` auto means bf16-mixed where the hardware multiplies bf16, otherwise 32-true.
-    Arrays beyond ``memory_limit_mb`` stay on disk, memory-mapped.
+    Arrays beyond ``memory_limit_mb`` stay on disk, memory-mapped. ``devices`` is a number of them,
+    their indices (``0,2``) or auto: all GPUs, one process on a CPU. Several devices train with
+    ``strategy`` ddp, a copy of the net on each, unless it is fsdp: a part of the net on each.
+
+    For nets that do not fit: ``accumulate`` parts of each batch pass one after the other, and with
+    ``checkpointing`` a layer's inner values are computed again instead of kept.
     """
 
     model_config = SettingsConfigDict(env_prefix="AE_", frozen=True, extra="ignore")
 
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"] = "auto"
     devices: str = "auto"
-    strategy: str = "auto"
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto"
     num_nodes: PositiveInt = 1
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed", "bf16-true"] = "auto"
     workers: NonNegativeInt = 0
     memory_limit_mb: PositiveInt = 4096
+    accumulate: PositiveInt = 1
+    checkpointing: bool = False
+
+    def single(self) -> Environment:
+        """The same in one process, on the first of the devices."""
+        first, comma, _ = self.devices.partition(",")
+        devices = f"{first}," if comma else "1"
+        return self.model_copy(update={"devices": devices, "num_nodes": 1, "strategy": "auto"})
 
 
 def environment() -> Environment:

@@ -32,9 +32,37 @@ class Dataset(Frozen):
 
 
 class Images(Dataset):
-    """Images with labels: four IDX files, uncompressed, in the folder ``path``."""
+    """Images as arrays in the folder ``path``: the files of one of the formats.
 
-    kind: Literal["idx"]
+    ``idx``: IDX of bytes, uncompressed, named as MNIST's. ``npy``: ``train_images.npy`` and
+    ``test_images.npy``, uint8 ``(N, height, width)`` or ``(N, height, width, 1 or 3)``, with
+    ``train_labels.npy`` and ``test_labels.npy``, whole numbers from 0. Files of labels may be
+    absent, of both parts. ``classes`` are the labels' names.
+    """
+
+    kind: Literal["idx", "npy"]
+    classes: tuple[str, ...] = ()
+
+
+class ImageFolder(Dataset):
+    """Image files in and below the folder ``path``, brought to ``size`` (height, width).
+
+    Subfolders are classes. If two of them are called ``train`` and ``test``, they are the parts,
+    and their subfolders the classes; otherwise a share ``test`` of all is tested. What is tested
+    and what is for validation is drawn with ``seed``, for a folder is sorted by class and the last
+    images would all have one. They are kept in the order drawn.
+    """
+
+    kind: Literal["folder"]
+    size: tuple[PositiveInt, PositiveInt]
+    colours: Literal["rgb", "grey"] = "rgb"
+    test: Share = 0.2
+    seed: NonNegativeInt = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """An image's: ``(height, width)`` or ``(height, width, 3)``."""
+        return self.size if self.colours == "grey" else (*self.size, 3)
 
 
 class Columns(Frozen):
@@ -81,4 +109,4 @@ class Documents(Dataset):
         return value
 
 
-AnyDataset = Annotated[Images | Documents, Field(discriminator="kind")]
+AnyDataset = Annotated[Images | ImageFolder | Documents, Field(discriminator="kind")]

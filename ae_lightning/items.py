@@ -16,7 +16,9 @@ from pydantic import (
 
 from ae_lightning.datasets import Frozen
 
-ActivationName = Literal["linear", "sigmoid", "tanh", "relu", "gelu", "silu", "elu", "binary"]
+ActivationName = Literal[
+    "linear", "sigmoid", "tanh", "relu", "gelu", "silu", "elu", "binary", "unit"
+]
 OutputName = Literal[ActivationName, "softmax"]
 LossName = Literal["matching", "cross-entropy", "squared-error", "multinomial"]
 OptimizerName = Literal["adamw", "sgd", "muon"]
@@ -38,7 +40,7 @@ SOLVED = ("pca", "lsa", "vectors")
 SIZES = {"pca": 1, "lsa": 1, "vectors": 0, "sequence": 1}
 """Kinds of variant that stand on prepared data alone, and how many sizes they take."""
 
-ON_DOCUMENTS = ("lsa", "vectors", "sequence")
+ON_DOCUMENTS = ("lsa", "sequence")
 """Kinds of variant that only documents have."""
 
 ON_IMAGES = ("pca", "conv")
@@ -80,18 +82,39 @@ class LayerTraining(Training):
     batch_size: PositiveInt = 500
 
 
+class Views(Frozen):
+    """Reconstruct each image from a copy that was moved and recoloured, its target as it was.
+
+    A copy is shifted by up to ``shift`` pixels, mirrored or not if ``flip``, shows at least the
+    share ``crop`` of the image's area, stretched to its size, and has its brightness, offset and
+    each colour's strength changed by up to a share ``colour``.
+
+    With ``agreement``, the weight of a contrastive penalty at ``temperature``, there are two copies
+    of each image, whose codes should know each other among those of the batch.
+    """
+
+    shift: NonNegativeInt = 0
+    flip: bool = False
+    crop: Strength = 1.0
+    colour: float = Field(0.0, ge=0, le=1)
+    agreement: NonNegativeFloat = 0.0
+    temperature: PositiveFloat = 0.2
+
+
 class Objective(Frozen):
     """What a training asks for besides a faithful reconstruction.
 
     ``l1`` and ``l2`` weigh the absolute and the squared values of the code, ``contractive`` the
     squared Frobenius norm of its Jacobian. ``corruption`` maps kinds to their greatest strength:
-    each training example is spoilt in one of these ways, the target stays clean.
+    each training example is spoilt in one of these ways, the target stays clean. ``views`` moves
+    the input image, not its target.
     """
 
     l1: NonNegativeFloat = 0.0
     l2: NonNegativeFloat = 0.0
     contractive: NonNegativeFloat = 0.0
     corruption: dict[CorruptionName, Strength] = Field({})
+    views: Views | None = None
 
     @property
     def penalties(self) -> dict[str, float]:
@@ -103,13 +126,16 @@ class Objective(Frozen):
 class Item(Objective):
     """What is trained, on what: ``input`` is ``prepared/DATASET`` or ``layers/LAYER``.
 
-    ``weights`` is how documents are weighed. The lowest layer decides it, and the ``output`` with
-    which the reconstruction answers: softmax for a distribution over words, sigmoid for images.
+    ``weights`` is how documents are weighed, ``whiten`` the share by which images are whitened: 0
+    centres them, 0.5 gives all directions the same variance. The lowest layer decides it, and the
+    ``output`` with which the reconstruction answers: softmax for a distribution over words, sigmoid
+    for images, linear for whitened ones.
     """
 
     data: str
     input: str
     weights: WeightsName | None = None
+    whiten: float | None = Field(None, ge=0, le=0.5)
     output: OutputName = "sigmoid"
 
 
@@ -151,9 +177,9 @@ class Layer(Item):
                 f"activation: a Boltzmann machine's units are sigmoid (binary) or linear "
                 f"(Gaussian), found {self.activation!r}"
             )
-        if self.penalties or self.corruption:
+        if self.penalties or self.corruption or self.views:
             raise ValueError(
-                "kind: contrastive divergence takes no penalty and no corruption; remove them"
+                "kind: contrastive divergence takes no penalty, corruption or views; remove them"
             )
 
 
@@ -215,9 +241,9 @@ class Variant(Item):
                 f"{'' if sizes == 1 else 's'}, found input {self.input} and "
                 f"{len(self.sizes)} sizes"
             )
-        if self.penalties or self.corruption or self.neighbours:
+        if self.penalties or self.corruption or self.views or self.neighbours:
             raise ValueError(
-                f"kind {self.kind} takes no penalties, corruption or neighbours; remove them"
+                f"kind {self.kind} takes no penalties, corruption, views or neighbours; remove them"
             )
         return self
 
@@ -253,8 +279,27 @@ def rules(item: Layer | Variant, documents: bool) -> Iterator[str]:
         yield f"output: softmax is for documents, found {found}; use sigmoid"
     if not documents and isinstance(item, Variant) and item.neighbours:
         yield f"neighbours: only documents have them, found {found}; remove them"
+    if documents and item.views:
+        yield f"views: only images can be moved, found {found}; remove them"
     if bag:
         yield from bag_rules(item)
+    yield from whitening_rules(item, documents)
+
+
+def whitening_rules(item: Layer | Variant, documents: bool) -> Iterator[str]:
+    """What is wrong with an item that whitens its images."""
+    if item.whiten is None:
+        return
+    if documents or not item.input.startswith("prepared/"):
+        yield (
+            f"whiten: only the lowest layer on images has it, found {item.whiten} for "
+            f"{item.input}; remove it"
+        )
+    if item.kind not in SOLVED and item.output != "linear":
+        yield (
+            f"output: whitened images are below and above 0, found {item.output} outputs; "
+            "use linear"
+        )
 
 
 def bag_rules(item: Layer | Variant) -> Iterator[str]:

@@ -89,18 +89,30 @@ def fetch(
 
 @app.command()
 def search(
-    variant: Annotated[str, typer.Argument(help="An evaluated variant on documents.")],
-    query: Annotated[list[str] | None, typer.Argument(help="Words to search for.")] = None,
+    variant: Annotated[str, typer.Argument(help="An evaluated variant.")],
+    query: Annotated[
+        list[str] | None,
+        typer.Argument(help="Words to search for, or image files and folders of them."),
+    ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", "-f", help="A text file to search for instead.")
     ] = None,
-    count: Annotated[int, typer.Option("--count", "-n", help="Documents to show.", min=1)] = 10,
+    count: Annotated[int, typer.Option("--count", "-n", help="How many to show.", min=1)] = 10,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+    montage: Annotated[
+        Path | None, typer.Option(help="A PNG to draw images and their nearest into.")
+    ] = None,
 ) -> None:
-    """Show the documents nearest to a query. Example: ae search text-128 "crude oil opec"."""
+    """Show the documents or images nearest to a query.
+
+    Examples: ae search text-128 "crude oil opec"; ae search image-256 cat.jpg photos/
+    """
     from pipelines import search
 
-    search.search(variant, query or [], file, count, json)
+    if not search.search(
+        variant, query or [], file=file, count=count, as_json=json, montage=montage
+    ):
+        raise typer.Exit(2)
 
 
 @app.command()

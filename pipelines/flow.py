@@ -35,12 +35,12 @@ from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from ae_lightning.errors import UserError
-from pipelines import graph as graphs
 from pipelines.graph import Graph
 from pipelines.identity import repository_root
 from pipelines.lock import only_flow
+from pipelines.plan import Plan
 from pipelines.processes import Group, sigterm_exits
-from pipelines.reproduce import StageError, reproduce, stage_timeout
+from pipelines.reproduce import StageError
 from pipelines.results import Outcome, metrics_rows, show_end, show_line, show_plan
 from pipelines.schedule import in_order
 from pipelines.server import temporary_server
@@ -56,18 +56,17 @@ def run(targets: Sequence[str], workers: int | None = None, force: bool = False)
 
     Args:
         targets: Stages and variants, as :meth:`Graph.select` takes them; none for everything.
-        workers: Stages to run side by side; None for one per two cores, at most 4.
+        workers: Stages to run side by side; None for one per GPU, or per two cores, at most 4.
         force: Run stages even if nothing changed.
 
     Returns:
         Whether every stage ended well.
 
     Raises:
-        UserError: An unknown target, or another flow runs in this checkout.
+        UserError: An unknown target, a wrong setting, or another flow runs in this checkout.
     """
     with only_flow(repository_root()), sigterm_exits(), ExitStack() as server:
-        graphs.read(repository_root()).select(targets)  # a slip is told before a server starts
-        stage_timeout()
+        Plan.read(repository_root(), targets)  # a slip is told before a server starts
         if PREFECT_API_URL.value() is None:
             url = server.enter_context(temporary_server())
             server.enter_context(temporary_settings({PREFECT_API_URL: url}))
@@ -99,33 +98,19 @@ def stages(targets: list[str], workers: int | None = None, force: bool = False) 
     """Bring the given stages and variants up to date, with all that they stand on."""
     root = repository_root()
     with only_flow(root):
-        timeout = stage_timeout()
-        graph = graphs.read(root).select(targets)
-        settled = frozenset() if force else graphs.unchanged(root, graph)
-        # A training fills two cores by itself: two on two cores take longer than in turn.
-        workers = workers or max(1, min((os.cpu_count() or 1) // 2, 4))
-        show_plan(graph, settled, workers)
+        plan = Plan.read(root, targets, workers, force)
+        show_plan(plan.graph, plan.settled, plan.workers)
         group = Group()
 
         def bring(stage: str) -> Outcome:
-            emit = _emitter(stage, max(map(len, graph.stages)))
-            if stage in settled:
+            if stage in plan.settled:
                 get_run_logger().info("didn't change")
                 return Outcome(stage, "unchanged")
-            outcome = reproduce(
-                stage,
-                group,
-                emit,
-                root=root,
-                flow_run_id=str(flow_run.id),
-                timeout=timeout,
-                force=force,
-            )
-            emit(f"{outcome.how} in {outcome.seconds:.1f} s")
-            return outcome
+            emit = _emitter(stage, max(map(len, plan.graph.stages)))
+            return plan.bring(stage, group, emit, str(flow_run.id))
 
         try:
-            outcomes = _side_by_side(graph, bring, workers, group)
+            outcomes = _side_by_side(plan.graph, bring, plan.workers, group)
         except CancelledRun:
             return Cancelled(message="Cancelled; every stage's processes were ended.")
         return _report(root, outcomes)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ae_lightning.errors import UserError
 from pipelines import dvc
+from pipelines.devices import NONE, VISIBLE, Devices
 from pipelines.processes import Group
 from pipelines.results import Outcome
 
@@ -45,6 +46,7 @@ def reproduce(
     *,
     root: Path,
     flow_run_id: str,
+    devices: Devices = NONE,
     timeout: float | None = None,
     force: bool = False,
 ) -> Outcome:
@@ -56,7 +58,8 @@ def reproduce(
         emit: Gets each line of output.
         root: The project.
         flow_run_id: Prefect's id of the flow's run; the stage finds it in AE_FLOW_RUN_ID.
-        timeout: Seconds that it may take; None for any.
+        devices: Where it gets its GPUs from; while others have them, it waits.
+        timeout: Seconds that it may take once it has them; None for any.
         force: Run it even if nothing changed.
 
     Raises:
@@ -72,9 +75,13 @@ def reproduce(
     # While one `dvc repro` hashes its outputs, the others wait for it instead of giving up.
     repro = ["repro", "--single-item", *["--force"] * force, stage]
     command = [*dvc.COMMAND, "--wait-for-lock", *repro]
-    begun = time.monotonic()
-    end = group.run(command, hear, cwd=root, env=_environment(flow_run_id), timeout=timeout)
-    seconds = time.monotonic() - begun
+    with devices.lent_to(stage, lambda: group.cancelled) as own:
+        if own.get(VISIBLE):
+            emit(f"on GPU {own[VISIBLE]}")
+        environment = {**_environment(flow_run_id), **own}
+        begun = time.monotonic()
+        end = group.run(command, hear, cwd=root, env=environment, timeout=timeout)
+        seconds = time.monotonic() - begun
     if end.by != "itself":
         raise StageError(_ENDED[end.by].format(timeout), seconds)
     if end.code:
@@ -85,7 +92,7 @@ def reproduce(
 
 
 def _environment(flow_run_id: str) -> Mapping[str, str]:
-    """Return a stage's environment. A GPU for each of several stages would be handed out here."""
+    """Return a stage's environment but for its devices."""
     programs = Path(sys.executable).parent  # where `ae` is, even if nobody activated it
     return {
         **os.environ,

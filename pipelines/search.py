@@ -1,101 +1,30 @@
-"""``ae search``: a query or a file in, a table for people or JSON for programs out."""
+"""``ae search``: documents by words, images by images; people get tables, programs JSON."""
 
-import json
-import shutil
-import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rich.cells import cell_len, set_cell_size
-
-from ae_lightning.data.documents import lines
-from ae_lightning.errors import UserError
-from ae_lightning.search import DocumentIndex, Hit, listed
+from ae_lightning.search.trained import EXAMPLES, prepared
+from pipelines import search_documents, search_images
 from pipelines.paths import ARTIFACTS
+from pipelines.query import Query
 
-TOPICS = 24
-"""Columns of a terminal for a document's topics, so that there is room for its title."""
-
-TITLE = 20
-"""Columns of a title on the narrowest terminal."""
+SEARCHES: dict[str, Callable[[Query], bool]] = {
+    "documents": search_documents.search,
+    "images": search_images.search,
+}
+"""How examples are searched, by what they are."""
 
 
 def search(
-    variant: str, words: Sequence[str], file: Path | None, count: int, as_json: bool
-) -> None:
-    """Print the ``count`` documents nearest to the query; words it cannot know go to stderr."""
-    text = query(words, file)
-    index = DocumentIndex.open(variant, ARTIFACTS)
-    hits = index.search(text, count)
-    if unknown := index.unknown(text):
-        print(f"ae: not among {index.vocabulary}: {listed(unknown)}", file=sys.stderr)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in json_array(hits) if as_json else table(hits, width):
-        # A title may have letters that the terminal's encoding lacks.
-        encoding = sys.stdout.encoding or "utf-8"
-        print(line.encode(encoding, "replace").decode(encoding))
-
-
-def query(words: Sequence[str], file: Path | None) -> str:
-    """The text that is searched for.
-
-    Raises:
-        UserError: there are both words and a file, or neither, or the file is not UTF-8 text.
-    """
-    if bool(words) == bool(file):
-        found = "both" if words else "neither"
-        raise UserError(f"search: needs a query or --file, found {found}; give one of them")
-    if file is None:
-        return " ".join(words)
-    try:
-        text = "".join(line for _, line in lines(file))
-    except OSError as error:
-        raise UserError(
-            f"{file}: cannot be read ({error.strerror}); name a UTF-8 text file"
-        ) from error
-    if not text.strip():
-        raise UserError(f"{file}: must have the text to search for, found none; fill it")
-    return text
-
-
-def json_array(hits: Sequence[Hit]) -> Iterator[str]:
-    """One JSON array, in ASCII so that every terminal and pipe takes it."""
-    yield json.dumps([asdict(hit) for hit in hits], indent=1)
-
-
-def table(hits: Sequence[Hit], width: int | None) -> Iterator[str]:
-    """Lines with a column each for rank, score, date, topics and title, headings first.
-
-    Topics and titles are cut so that a line fits into ``width``; None cuts nothing.
-    """
-    rows = [("", hits[0].measure, "date", "topics", "title"), *map(_cells, hits)]
-    if width:
-        rows = [(*row[:3], _cut(row[3], TOPICS), row[4]) for row in rows]
-    widths = [max(cell_len(row[column]) for row in rows) for column in range(4)]
-    room = width and max(width - sum(widths) - 2 * len(widths), TITLE)
-    for rank, score, day, topics, title in rows:
-        yield "  ".join(
-            (
-                rank.rjust(widths[0]),
-                score.rjust(widths[1]),
-                day.ljust(widths[2]),
-                set_cell_size(topics, widths[3]),
-                _cut(title, room) if room else title,
-            )
-        ).rstrip()
-
-
-def _cells(hit: Hit) -> tuple[str, str, str, str, str]:
-    day = (hit.date or "-")[:10]
-    topics = ", ".join(map(_plain, hit.labels)) or "-"
-    return str(hit.rank), f"{hit.score:.3f}", day, topics, _plain(hit.title) or "-"
-
-
-def _plain(text: str) -> str:
-    """On one line, and without what would steer the terminal."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def _cut(text: str, width: int) -> str:
-    return text if cell_len(text) <= width else f"{set_cell_size(text, width - 1).rstrip()}…"
+    variant: str,
+    words: Sequence[str],
+    *,
+    file: Path | None,
+    count: int,
+    as_json: bool,
+    montage: Path | None,
+) -> bool:
+    """Print what is nearest to the query; returns whether anything could be answered."""
+    data = prepared(variant, ARTIFACTS)
+    asked = Query(variant, data, words, file, count, as_json, montage)
+    return SEARCHES[EXAMPLES[data.kind]](asked)

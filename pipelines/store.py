@@ -3,6 +3,7 @@
 import functools
 import logging
 import os
+import re
 import socket
 import sqlite3
 import sys
@@ -31,11 +32,16 @@ SETTINGS = {
 for _key, _value in SETTINGS.items():
     os.environ.setdefault(_key, _value)
 logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a line per retry
+# A server of ours records, and has no use for seven more processes that judge language models.
+SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 SQLITE = "sqlite:///"
 LOCAL_UI = "http://127.0.0.1:5000"
+# A database that every process speaks to by itself, without a server.
+DATABASE = re.compile(r"(postgresql|mysql|mssql)(\+\w+)?://")
 UI_MODE = "?workflowType=machine_learning"  # MLflow's UI else shows prompts and traces
 LOCK_SECONDS = 120
+ANSWER_SECONDS = 10
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,7 +65,7 @@ class Guard:
         if not self.lost:
             _log.warning(
                 "MLflow store %s failed (%s); the work goes on, `ae publish` records it later",
-                uri(),
+                shown(),
                 first_line(error),
             )
         self.lost = True
@@ -97,15 +103,27 @@ def is_server() -> bool:
     return uri().startswith(("http://", "https://"))
 
 
+def shown() -> str:
+    """Where runs are recorded, without the user and password that the address may have."""
+    return re.sub(r"(?<=://)[^/@]*@", "", uri())
+
+
 def artifacts() -> str | None:
-    """Where a store of our own keeps artifacts: the folder ``artifacts`` beside its database."""
+    """Where a store without a server keeps artifacts; None where a server decides.
+
+    It is the folder ``artifacts`` beside the SQLite file. For another database, which has no place
+    of its own: MLFLOW_ARTIFACTS_DESTINATION, or ``mlflow/artifacts`` in the repository.
+    """
+    if DATABASE.match(uri()):
+        here = repository_root() / "mlflow" / "artifacts"
+        return os.environ.get("MLFLOW_ARTIFACTS_DESTINATION") or here.as_uri()
     database = _database(uri())
     return (database.parent.resolve() / "artifacts").as_uri() if database else None
 
 
 def run_address(experiment: str, run: str) -> str:
     """The page of a run, by ids, in the server's UI or in that of ``ae ui``."""
-    base = uri().rstrip("/") if is_server() else LOCAL_UI
+    base = shown().rstrip("/") if is_server() else LOCAL_UI
     return f"{base}/#/experiments/{experiment}/runs/{run}{UI_MODE}"
 
 
@@ -116,35 +134,48 @@ def serve(port: int) -> None:
         UserError: If the port is taken.
     """
     if is_server():
-        print(f"MLflow runs at {uri()}")
+        print(f"MLflow runs at {shown()}")
         return
     with closing(socket.socket()) as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise UserError(f"--port: must be free, {port} is taken; choose another")
     print(f"MLflow: http://127.0.0.1:{port}/#/experiments{UI_MODE}  (Ctrl-C ends it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"]
-    command += ["--port", str(port), "--backend-store-uri", uri()]
-    command += ["--artifacts-destination", artifacts() or "mlflow/artifacts"]
-    environment = os.environ | {"MLFLOW_LOGGING_LEVEL": "WARNING"}
+    command += ["--port", str(port), "--artifacts-destination", artifacts() or "mlflow/artifacts"]
+    # Not on the command line, which everybody on the machine can read with its password.
+    environment = SERVER | os.environ | {"MLFLOW_BACKEND_STORE_URI": uri()}
+    environment["MLFLOW_LOGGING_LEVEL"] = "WARNING"
     os.execve(sys.executable, command, environment)  # noqa: S606 (no shell is wanted)
 
 
 @contextmanager
 def opening(address: str) -> Iterator[None]:
-    """Hold off other processes while a SQLite store may be created; refuse a broken one at once.
+    """Hold off other processes while a database may be made a store; refuse a broken one at once.
 
-    Two processes would both run MLflow's schema migrations on a fresh file, and MLflow tries a
-    file that is no database for over a minute.
+    Two processes would both run MLflow's schema migrations on a fresh database, and MLflow tries
+    one that does not answer for over a minute.
     """
     database = _database(address)
-    if not database:
+    if not database and not DATABASE.match(address):
         yield
         return
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{database}.lock", timeout=LOCK_SECONDS):
-        with closing(sqlite3.connect(database)) as connection:
-            connection.execute("PRAGMA schema_version")
+    place = database or repository_root() / "mlflow" / "store"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{place}.lock", timeout=LOCK_SECONDS):
+        _try(address, database)
         yield
+
+
+def _try(address: str, file: Path | None) -> None:
+    if file:
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA schema_version")
+        return
+    from sqlalchemy import create_engine, pool
+
+    waits = {"connect_timeout": ANSWER_SECONDS} if address.startswith("postgresql") else {}
+    with create_engine(address, connect_args=waits, poolclass=pool.NullPool).connect():
+        pass
 
 
 def first_line(error: Exception) -> str:

@@ -225,7 +225,7 @@ def recorded(experiment: str, name: str, model: Path) -> Recorded | None:
         found = _made_by(experiment, name, model)
     except Exception as error:
         raise UserError(
-            f"MLFLOW_TRACKING_URI: the tracking store must answer, {store.uri()} does not "
+            f"MLFLOW_TRACKING_URI: the tracking store must answer, {store.shown()} does not "
             f"({store.first_line(error)}); start it, then run `ae publish` again"
         ) from error
     return Recorded(found[0].data.tags, found[0].data.metrics) if found else None

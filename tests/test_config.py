@@ -136,7 +136,7 @@ MISTAKES = {
             "activation": "sigmoid",
             "l2": 0.1,
         },
-        ["layers.digits-1", "no penalty and no corruption"],
+        ["layers.digits-1", "no penalty, corruption or views"],
     ),
     "pca with a penalty": ("variants.pca.l2", 0.1, ["variants.pca", "takes no penalties"]),
     "repeats of no variant": (
@@ -148,6 +148,32 @@ MISTAKES = {
         "layers.digits-2.train",
         {"shift": 1},
         ["layers.digits-2.train.shift", "found 1"],
+    ),
+    "codes have no views": (
+        "layers.digits-2.views",
+        {"flip": True},
+        ["layers.digits-2.views", "only images can be moved"],
+    ),
+    "codes are not whitened": (
+        "layers.digits-2.whiten",
+        0.25,
+        ["layers.digits-2.whiten", "only the lowest layer", "found 0.25 for layers/digits-1"],
+    ),
+    "whitened images are no probabilities": (
+        "layers.digits-1.whiten",
+        0.25,
+        ["layers.digits-1.output", "found sigmoid outputs", "use linear"],
+    ),
+    "codes of unit length in the middle": (
+        "layers.digits-1.activation",
+        "unit",
+        ["layers.digits-2.input", "unit length", "layer 'digits-1'"],
+    ),
+    "a share beyond all": ("layers.digits-1.views", {"crop": 2}, ["layers.digits-1.views.crop"]),
+    "pca of moved copies": (
+        "variants.pca.views",
+        {"flip": True},
+        ["variants.pca", "takes no penalties, corruption, views"],
     ),
 }
 

@@ -28,13 +28,18 @@ PARAMS = load(ROOT / "params.yaml")
 BATCH, EXAMPLES, DOCUMENTS = 20, 40, 200
 
 
-def noise(folder: Path) -> Prepared:
+def noise(folder: Path, kind: str = "idx", shape: tuple[int, ...] = (28, 28)) -> Prepared:
     """Images of noise."""
     random = np.random.default_rng(0)
     for split in ("train", "validation", "test"):
-        np.save(folder / f"{split}_inputs.npy", random.integers(0, 256, (EXAMPLES, 28, 28), "u1"))
+        np.save(folder / f"{split}_inputs.npy", random.integers(0, 256, (EXAMPLES, *shape), "u1"))
         np.save(folder / f"{split}_labels.npy", random.integers(0, 10, EXAMPLES, "u1"))
-    return Prepared(folder, "idx", (28, 28), tuple("0123456789"))
+    return Prepared(folder, kind, shape, tuple("0123456789"))
+
+
+def coloured(folder: Path) -> Prepared:
+    """Noise in colour, a quarter of CIFAR-10's size."""
+    return noise(folder, "npy", (16, 16, 3))
 
 
 def babble(folder: Path) -> Prepared:
@@ -55,7 +60,21 @@ def babble(folder: Path) -> Prepared:
     return Prepared.open(folder / "prepared")
 
 
-MADE = {"mnist": noise, "reuters": babble}
+MADE = {"mnist": noise, "reuters": babble, "cifar10": coloured}
+
+SHRUNK = {"cifar10": 64}
+"""By how much dense layers are narrower here: 140 million parameters take gigabytes."""
+
+
+def narrower(layer: Layer) -> Layer:
+    if layer.kind == "conv":
+        return layer
+    return layer.model_copy(update={"units": layer.units // SHRUNK.get(layer.data, 1)})
+
+
+def smaller(variant: Variant) -> Variant:
+    sizes = tuple(size // SHRUNK.get(variant.data, 1) for size in variant.sizes)
+    return variant.model_copy(update={"sizes": sizes})
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +100,7 @@ def chain(
         if source.startswith("prepared/"):
             return Stack([])
         name = source.removeprefix("layers/")
-        layer = PARAMS.layers[name]
+        layer = narrower(PARAMS.layers[name])
         data, below = data_of(layer.data), trained(layer.input)
         return pretrain(name, layer, below, data, how(layer, folder))
 
@@ -95,7 +114,7 @@ def test_variant_runs(
     chain: Callable[[str], Stack],
     tmp_path: Path,
 ) -> None:
-    variant = PARAMS.variants[name]
+    variant = smaller(PARAMS.variants[name])
     data, below = data_of(variant.data), deepcopy(chain(variant.input))
     stack = FITTERS[variant.kind](variant, below, data, how(variant, tmp_path))
     rows = data.inputs("test")
@@ -103,7 +122,7 @@ def test_variant_runs(
         rows = Corpus(data).sequences("test")
     examples = to_unit(torch.from_numpy(np.array(rows[:3])))
     codes, logits = stack.trace(examples)
-    assert codes.shape == (3, stack.units)
+    assert codes.shape == (3, stack.units or data.features)
     assert codes.isfinite().all()
     if not stack.takes_sequences:
         assert logits.shape == examples.shape

@@ -1,4 +1,4 @@
-"""The whole graph on real MNIST and Reuters: the project's own configuration, shrunk."""
+"""The whole graph on real data: the project's own configuration, shrunk."""
 
 import json
 import math
@@ -11,20 +11,30 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 LIMIT = 4000
 
 
-# With a closed form, greedy layers, none, convolutions, a bag of words and sequences;
+# With a closed form, greedy layers, none, convolutions, a bag of words, sequences and moved copies;
 # tests/test_params.py trains them all.
-KEPT = ("pca-2", "deep-30", "scratch-30", "conv-switches", "text-10", "seq2seq")
+KEPT = (
+    "pca-2",
+    "deep-30",
+    "scratch-30",
+    "conv-switches",
+    "text-10",
+    "seq2seq",
+    "image-conv-256",
+)
 # What is nearest by chance is of the same class, or has a topic in common, so often.
-CHANCE = {"mnist": 0.1, "reuters": 0.19}
-ERRORS = {"mnist": "sse", "reuters": "cross_entropy"}
+CHANCE = {"mnist": 0.1, "reuters": 0.19, "cifar10": 0.1}
+ERRORS = {"mnist": "sse", "reuters": "cross_entropy", "cifar10": "sse"}
 
 
 def shrink(params: dict[str, Any]) -> None:
@@ -44,7 +54,7 @@ def shrink(params: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh checkout without artifacts, with MNIST, Reuters and small budgets."""
+    """A fresh checkout without artifacts, with real data and small budgets."""
     folder = tmp_path_factory.mktemp("project")
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
     for name in filter(None, tracked.stdout.split("\0")):
@@ -100,6 +110,23 @@ def test_then_documents_are_found(project: Path) -> None:
 
 @pytest.mark.smoke
 @pytest.mark.timeout(300)
+def test_then_images_are_found(project: Path) -> None:
+    images = np.load(project / "data" / "cifar10" / "test_images.npy", mmap_mode="r")
+    (project / "queries").mkdir()
+    for number in range(3):
+        Image.fromarray(images[number]).resize((48, 40)).save(project / f"queries/{number}.png")
+    (project / "queries" / "broken.jpg").write_bytes(b"no image")
+    done = run(
+        project, "ae", "search", "image-conv-256", "queries", "--json", "--montage", "found.png"
+    )
+    assert done.returncode == 0
+    assert "broken.jpg" in done.stderr
+    assert len(json.loads(done.stdout)) == 3
+    assert Image.open(project / "found.png").width > 300
+
+
+@pytest.mark.smoke
+@pytest.mark.timeout(300)
 def test_then_nothing_is_left_to_do(project: Path) -> None:
     began = time.perf_counter()
     done = run(project, "ae", "flow")
@@ -115,7 +142,7 @@ def test_every_run_is_recorded_and_ended(project: Path) -> None:
     code = (
         "import mlflow\n"
         "mlflow.set_tracking_uri('sqlite:///mlflow/mlflow.db')\n"
-        "names = ['mnist', 'reuters']\n"
+        "names = ['mnist', 'reuters', 'cifar10']\n"
         "runs = mlflow.search_runs(experiment_names=names, output_format='list')\n"
         "for run in runs:\n"
         "    found = run.data.metrics.get('retrieval.map', '')\n"

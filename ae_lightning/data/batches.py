@@ -11,7 +11,12 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from ae_lightning import ranks as processes
 from ae_lightning.data.rows import Rows
+from ae_lightning.data.views import view
+from ae_lightning.errors import UserError
+from ae_lightning.items import Views
+from ae_lightning.shares import jointly
 
 Array = NDArray[Any] | Tensor | Rows
 BYTES_PER_MB = 2**20
@@ -32,7 +37,12 @@ class BatchIndices(Sampler[Tensor]):
     a resumed training sees the batches that an undisturbed one would.
 
     With the examples' ``lengths`` ``(size,)``, shuffled batches hold examples of like length, so
-    that little of them is padding.
+    that little of them is padding. Shuffled batches come in ``parts`` of equal size, one after the
+    other.
+
+    Raises:
+        UserError: if batches cannot be split into equal parts, or there are fewer examples than
+            ranks.
     """
 
     def __init__(
@@ -45,10 +55,22 @@ class BatchIndices(Sampler[Tensor]):
         rank: int = 0,
         ranks: int = 1,
         lengths: Array | None = None,
+        parts: int = 1,
     ) -> None:
         self.size, self.batch_size, self.shuffle = size, min(batch_size, size), shuffle
         self.lengths = None if lengths is None else torch.as_tensor(lengths)
         self.seed, self.rank, self.ranks, self.epoch = seed, rank, ranks, 0
+        self.parts = parts if shuffle else 1
+        if self.batch_size % self.parts:
+            raise UserError(
+                f"AE_ACCUMULATE: must divide the batch size {self.batch_size}, found {parts}; "
+                "use a divisor"
+            )
+        if self.batch_size // self.parts < ranks:
+            raise UserError(
+                f"AE_DEVICES: {ranks} processes need as many examples in every batch, found "
+                f"{self.batch_size // self.parts}; use fewer processes"
+            )
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of ``epoch``; Lightning calls this before each one."""
@@ -56,24 +78,36 @@ class BatchIndices(Sampler[Tensor]):
 
     def __len__(self) -> int:
         if self.shuffle:
-            return self.size // self.batch_size
+            return self.size // self.batch_size * self.parts
         return -(-self.size // self.batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
         for batch in self._batches():
-            yield batch[self.rank :: self.ranks]
+            for part in range(self.parts):
+                yield batch[part :: self.parts][self.rank :: self.ranks]
 
     def _batches(self) -> Sequence[Tensor]:
         if not self.shuffle:
             return torch.arange(self.size).split(self.batch_size)
         generator = torch.Generator().manual_seed(epoch_seed(self.seed, self.epoch))
-        order = torch.randperm(self.size, generator=generator)[: len(self) * self.batch_size]
+        order = torch.randperm(self.size, generator=generator)
+        order = order[: self.size // self.batch_size * self.batch_size]
         if self.lengths is None:
             return order.split(self.batch_size)
         pools = order.split(POOL * self.batch_size)
         alike = torch.cat([pool[self.lengths[pool].argsort(stable=True)] for pool in pools])
         batches = alike.split(self.batch_size)
         return [batches[place] for place in torch.randperm(len(batches), generator=generator)]
+
+
+def in_order(size: int, batch_size: int, rank: int, ranks: int) -> BatchIndices:
+    """Batches in order, a little larger where the last one would not have an example for each rank.
+
+    A mean over nothing is no number.
+    """
+    while 0 < size % batch_size < ranks:
+        batch_size += 1
+    return BatchIndices(size, batch_size, rank=rank, ranks=ranks)
 
 
 class Examples(Dataset[Tensor]):
@@ -109,9 +143,11 @@ def loader(array: Array, indices: BatchIndices, workers: int = 0) -> DataLoader[
 def in_memory(array: NDArray[Any] | Rows, limit_mb: int) -> Array:
     """The array as a tensor if it fits into ``limit_mb`` (MiB), otherwise as it is on disk.
 
-    Rows that are made when they are asked for stay what they are.
+    Rows that are made when they are asked for stay what they are. Several processes read what is on
+    disk, of which the machine keeps one copy in memory for all of them.
     """
-    if isinstance(array, Rows) or array.nbytes > limit_mb * BYTES_PER_MB:
+    shared = processes.count() > 1
+    if shared or isinstance(array, Rows) or array.nbytes > limit_mb * BYTES_PER_MB:
         return array
     return torch.from_numpy(np.array(array))
 
@@ -126,11 +162,11 @@ def to_unit(batch: Tensor) -> Tensor:
 def shift(images: Tensor, pixels: int) -> Tensor:
     """Move each image by its own random offset of up to ``pixels`` in each direction.
 
-    Takes and returns ``(batch, height, width)``; what moves in from outside is 0. Offsets come from
-    torch's global generator.
+    Takes and returns ``(batch, height, width)``, or with colours last; what moves in from outside
+    is 0. Offsets come from torch's global generator.
     """
-    count, height, width = images.shape
-    padded = F.pad(images, (pixels,) * 4)
+    count, height, width, *colours = images.shape
+    padded = F.pad(images, (0, 0) * len(colours) + (pixels,) * 4)
     down, right = torch.randint(0, 2 * pixels + 1, (2, count, 1), device=images.device)
     rows = down + torch.arange(height, device=images.device)
     columns = right + torch.arange(width, device=images.device)
@@ -138,11 +174,20 @@ def shift(images: Tensor, pixels: int) -> Tensor:
     return padded[example, rows[:, :, None], columns[:, None, :]]
 
 
+def copies(images: Tensor, views: Views) -> Tensor:
+    """Images as bytes and their moved copies, ``(batch, 1 + copies, features)`` in [0, 1]."""
+    clean = to_unit(images)
+    placed = clean.view(*images.shape) if images.ndim == 4 else clean.view(*images.shape, 1)
+    moved = [view(placed, views).flatten(1) for _ in range(2 if views.agreement else 1)]
+    return torch.stack([clean, *moved], 1)
+
+
 class ReconstructionData(lightning.LightningDataModule):
     """Training and validation examples of one autoencoder, input and target in one.
 
     Arrays are bytes ``(examples, *shape)`` or floats ``(examples, features)``; batches reach the
-    module as floats ``(batch, features)``. Only training batches are shifted.
+    module as floats ``(batch, features)``. Only training batches are shifted, or have the copies
+    that ``views`` asks for beside them.
     """
 
     def __init__(
@@ -153,35 +198,49 @@ class ReconstructionData(lightning.LightningDataModule):
         batch_size: int,
         seed: int = 0,
         shift: int = 0,
+        views: Views | None = None,
+        parts: int = 1,
         workers: int = 0,
     ) -> None:
         super().__init__()
+        self.views, self.parts = views, parts
         self.train, self.validation = train, validation
         self.batch_size, self.seed, self.shift, self.workers = batch_size, seed, shift, workers
 
-    def _indices(self, array: Array, *, shuffle: bool) -> BatchIndices:
-        ranks = {}
-        if self.trainer is not None:
-            ranks = {"rank": self.trainer.global_rank, "ranks": self.trainer.world_size}
-        return BatchIndices(
-            len(array),
-            self.batch_size,
-            shuffle=shuffle,
-            seed=self.seed,
-            lengths=getattr(array, "lengths", None),
-            **ranks,
-        )
+    @property
+    def _ranks(self) -> dict[str, int]:
+        if self.trainer is None:
+            return {"rank": 0, "ranks": 1}
+        return {"rank": self.trainer.global_rank, "ranks": self.trainer.world_size}
+
+    @property
+    def step(self) -> int:
+        """Examples that pass through the net at once in training, in all processes together."""
+        return min(self.batch_size, len(self.train)) // self.parts
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         """Shuffled batches of the training examples."""
-        return loader(self.train, self._indices(self.train, shuffle=True), self.workers)
+        indices = BatchIndices(
+            len(self.train),
+            self.batch_size,
+            shuffle=True,
+            seed=self.seed,
+            lengths=getattr(self.train, "lengths", None),
+            parts=self.parts,
+            **self._ranks,
+        )
+        return loader(self.train, indices, self.workers)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         """Batches of the validation examples in order."""
-        return loader(self.validation, self._indices(self.validation, shuffle=False), self.workers)
+        indices = in_order(len(self.validation), self.batch_size, **self._ranks)
+        return loader(self.validation, indices, self.workers)
 
     def on_after_batch_transfer(self, batch: Tensor, dataloader_idx: int) -> Tensor:
         """Bytes to floats, on the device, where it is cheap."""
-        if self.shift and self.trainer is not None and self.trainer.training:
-            batch = shift(batch, self.shift)
+        training = self.trainer is not None and self.trainer.training
+        if training and self.shift:
+            batch = jointly(shift, batch, self.shift)
+        if training and self.views:
+            return copies(batch, self.views)
         return to_unit(batch)

@@ -1,6 +1,7 @@
 """Prepared arrays on disk: ``{train,validation,test}_{inputs,labels}.npy`` and ``meta.json``.
 
-Documents have their word counts in ``*_inputs.npz`` and one column of labels per class.
+Documents have their word counts in ``*_inputs.npz`` and one column of labels per class. Unlabelled
+data have no ``*_labels.npy``; images of a folder have their files' names in ``*_files.jsonl``.
 """
 
 import json
@@ -54,6 +55,11 @@ class Prepared:
         """Numbers in one example."""
         return int(np.prod(self.shape))
 
+    @property
+    def labelled(self) -> bool:
+        """Whether there are labels."""
+        return bool(self.classes)
+
     def inputs(self, split: str) -> Any:
         """Images of ``split``, ``(examples, *shape)`` uint8 in [0, 255], memory-mapped.
 
@@ -62,11 +68,30 @@ class Prepared:
         return INPUTS[self.kind](self, split)
 
     def labels(self, split: str) -> NDArray[Any]:
-        """Class numbers of ``split``, ``(examples,)`` uint8, memory-mapped.
+        """Class numbers of ``split``, ``(examples,)`` unsigned, memory-mapped.
 
         Of documents, which may have several labels or none, ``(documents, classes)`` bool.
+
+        Raises:
+            UserError: if the data are unlabelled.
         """
+        if not self.labelled:
+            raise UserError(
+                f"{self.folder}: labels are needed here, found none; label the data (a subfolder "
+                "for each class, or a file of labels) and prepare them again"
+            )
         return self.array(f"{split}_labels.npy")
+
+    def files(self, split: str) -> list[str]:
+        """Which file each image of ``split`` is of, below the dataset's ``path``.
+
+        Empty for what was an array already.
+        """
+        path = self.folder / f"{split}_files.jsonl"
+        if self.kind != "folder":
+            return []
+        lines: list[str] = self._read(path.name, lambda path: path.read_text("utf-8").splitlines())
+        return [json.loads(line) for line in lines]
 
     def counts(self, split: str) -> Counts:
         """Word counts of a split of documents."""
@@ -86,7 +111,13 @@ class Prepared:
             ) from error
 
 
+def _images(data: Prepared, split: str) -> NDArray[np.uint8]:
+    return data.array(f"{split}_inputs.npy")
+
+
 INPUTS: dict[str, Callable[[Prepared, str], Any]] = {
-    "idx": lambda data, split: data.array(f"{split}_inputs.npy"),
+    "idx": _images,
+    "npy": _images,
+    "folder": _images,
     "documents": Prepared.counts,
 }

@@ -1,6 +1,7 @@
 """What the lecture claims of single members of the family: one measure each, for every stack."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from ae_lightning.evaluation.copying import activity, copying
 from ae_lightning.evaluation.examples import position_bits
@@ -16,7 +17,12 @@ def positions(measured: Measured) -> Metrics:
     return {"bits": bits} if bits else {}
 
 
-MEASURES: dict[str, Callable[[Measured], Metrics]] = {
+Measure = Callable[[Measured], Metrics]
+
+FEW = 500
+"""Images for a net so wide that a pass of 2,000 takes seconds."""
+
+FOR_STROKES: dict[str, Measure] = {
     "corruption": corruption,
     "jacobian": jacobian,
     "shift": shift,
@@ -28,8 +34,19 @@ MEASURES: dict[str, Callable[[Measured], Metrics]] = {
     "positions": positions,
 }
 
+FOR_PICTURES: dict[str, Measure] = {
+    "corruption": partial(corruption, count=FEW),
+    "jacobian": partial(jacobian, count=FEW // 10),  # a pass for each number of the code
+    "shift": partial(shift, count=FEW),
+    "activity": activity,
+    "copying": partial(copying, count=FEW),
+    "spread": spread,
+    "generation": generation,
+    "positions": positions,
+}
 
-def claims(measured: Measured) -> Metrics:
+
+def claims(measured: Measured, measures: Mapping[str, Measure] = FOR_STROKES) -> Metrics:
     """Every measure on the test split that applies, by its name; the same numbers each time."""
-    found = {name: measure(measured) for name, measure in MEASURES.items()}
+    found = {name: measure(measured) for name, measure in measures.items()}
     return {name: metrics for name, metrics in found.items() if metrics}

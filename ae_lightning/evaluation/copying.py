@@ -19,15 +19,15 @@ def activity(measured: Measured) -> Metrics:
     return {"share": float(active.mean()), "dead": float((~active.any(0)).mean())}
 
 
-def copying(measured: Measured) -> Metrics:
+def copying(measured: Measured, count: int = IMAGES) -> Metrics:
     """Errors on images of uniform noise in [0, 1], which only a copier can reconstruct.
 
-    ``noise_sse`` over 2,000 of them; ``ratio`` is that over the error on the first 2,000 test
-    images; ``noise_explained`` the share of the noise's variance (1/12 a value) that the
+    ``noise_sse`` over ``count`` of them; ``ratio`` is that over the error on as many test images,
+    the first; ``noise_explained`` the share of the noise's variance (1/12 a value) that the
     reconstruction has: 1 for a copier, 0 or less for one that knows nothing of noise.
     """
-    images = first_images(measured, IMAGES)
-    noise = torch.rand(IMAGES, images.shape[1], generator=torch.Generator().manual_seed(0))
+    images = first_images(measured, count)
+    noise = torch.rand(count, images.shape[1], generator=torch.Generator().manual_seed(0))
     error, usual = (sse(reconstruct(measured.stack, x), x) for x in (noise, images))
     return {
         "noise_sse": error,

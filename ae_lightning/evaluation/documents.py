@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from ae_lightning.config import Environment
 from ae_lightning.data.corpus import Corpus
 from ae_lightning.data.prepared import SPLITS, Prepared
 from ae_lightning.evaluation.document_pictures import document_pictures
-from ae_lightning.evaluation.found import Found
+from ae_lightning.evaluation.found import Case, Found
 from ae_lightning.evaluation.hamming import score_hamming
 from ae_lightning.evaluation.module import Evaluator
 from ae_lightning.evaluation.order import order
@@ -115,7 +114,7 @@ def embedding(collection: Collection) -> Metrics:
     if collection.stack.units != 2:
         return {}
     data = collection.corpus.data
-    words = Collection.of(Stack([], weighting("tfidf", data)), data, Environment())
+    words = Collection.of(Stack([], weighting("tfidf", data)), data, Environment().single())
     trust = trustworthiness(
         words.codes["test"][:TRUST_DOCUMENTS],
         collection.codes["test"][:TRUST_DOCUMENTS],
@@ -150,28 +149,22 @@ def baseline(data: Prepared) -> Metrics:
     """Scores of the vector-space model, by what it weighs words by."""
     found = {}
     for weights in ("binary", "tfidf"):
-        words = Collection.of(Stack([], weighting(weights, data)), data, Environment())
+        words = Collection.of(Stack([], weighting(weights, data)), data, Environment().single())
         found[weights] = retrieval(words, "test", ("train", "validation")) | keywords(words)
     return found
 
 
-def evaluate_documents(
-    name: str,
-    stack: Stack,
-    data: Prepared,
-    environment: Environment,
-    baseline: Metrics,
-    curve: Path,
-) -> Found:
-    """Everything about ``stack`` on documents; codes of all splits, for search.
+def evaluate_documents(case: Case) -> Found:
+    """Everything about a variant on documents; codes of all splits, for search.
 
     The vector-space model's codes are not kept: they are the prepared counts, weighed.
     """
-    collection = Collection.of(stack, data, environment)
+    stack, data = case.stack, case.data
+    collection = Collection.of(stack, data, case.environment)
     lsa = None
     if stack.layers:
         same_size = lsa_stack(data, weighting("tfidf", data), stack.units)
-        lsa = Collection.of(same_size, data, environment)
-    found = scores(collection, lsa, baseline)
-    pictures = document_pictures(name, collection, found, curve)
+        lsa = Collection.of(same_size, data, case.environment)
+    found = scores(collection, lsa, case.baseline)
+    pictures = document_pictures(case.name, collection, found, case.curve)
     return Found(found, pictures, collection.codes if stack.layers else {})

@@ -23,6 +23,9 @@ STYLE: Any = {
 GAP = 2
 """Pixels between the images of a gallery."""
 
+INK = "gray_r"
+"""How grey images are drawn that are bright strokes on dark ground; photographs are as they are."""
+
 
 def canvas(width: float, height: float) -> Figure:
     """An empty figure in our style, in inches; no room is left around images."""
@@ -43,17 +46,27 @@ def tile(images: Floats, gap: int) -> Floats:
     return whole[: rows * height - gap, : columns * width - gap]
 
 
-def show_rows(axes: Axes, rows: Mapping[str, Floats], shape: tuple[int, ...]) -> None:
-    """Rows of images ``(images, features)`` in [0, 1] under each other, each with its title.
+def show_rows(
+    axes: Axes, rows: Mapping[str, Floats], shape: tuple[int, ...], greys: str = INK
+) -> None:
+    """Rows of images ``(images, features)`` under each other, each with its title.
 
-    The columns have ticks without labels, for those who want to write under them.
+    Their range is [0, 1], what is beyond is drawn like its ends. The columns have ticks without
+    labels, for those who want to write under them.
     """
     images = np.stack([row.reshape(-1, *shape) for row in rows.values()])
-    axes.imshow(tile(images, GAP), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+    show(axes, tile(images, GAP), greys, interpolation="nearest")
     frameless(axes)
     axes.set_xticks(_centres(images.shape[1], shape[1]), labels=[""] * images.shape[1])
     axes.set_yticks(_centres(len(rows), shape[0]), labels=list(rows))
     axes.tick_params(length=0)
+
+
+def show(axes: Axes, picture: Floats, greys: Any, **how: Any) -> None:
+    """Draw a picture ``(height, width)`` in ``greys``, or with colours last as it is, 0 to 1."""
+    if picture.ndim == 3:
+        picture = picture.clip(0, 1)  # matplotlib would, with a warning
+    axes.imshow(picture, cmap=greys, vmin=0, vmax=1, **how)
 
 
 def frameless(axes: Axes) -> None:

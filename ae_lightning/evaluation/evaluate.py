@@ -10,7 +10,7 @@ from ae_lightning.config import Environment
 from ae_lightning.data.prepared import Prepared
 from ae_lightning.evaluation import documents, images
 from ae_lightning.evaluation.curves import read_curve
-from ae_lightning.evaluation.found import Found
+from ae_lightning.evaluation.found import Case, Found
 from ae_lightning.evaluation.scores import Metrics
 from ae_lightning.files import replaced, rounded, write_json
 from ae_lightning.nn.stack import Stack
@@ -20,12 +20,14 @@ from ae_lightning.nn.stack import Stack
 class Kind:
     """How variants on one kind of data are evaluated, and the data's own baseline."""
 
-    evaluate: Callable[[str, Stack, Prepared, Environment, Metrics, Path], Found]
+    evaluate: Callable[[Case], Found]
     baseline: Callable[[Prepared], Metrics]
 
 
 KINDS: dict[str, Kind] = {
-    "idx": Kind(images.evaluate_images, images.baseline),
+    "idx": Kind(images.STROKES.evaluate, images.STROKES.baseline),
+    "npy": Kind(images.PICTURES.evaluate, images.PICTURES.baseline),
+    "folder": Kind(images.PICTURES.evaluate, images.PICTURES.baseline),
     "documents": Kind(documents.evaluate_documents, documents.baseline),
 }
 
@@ -46,7 +48,7 @@ def evaluate(
     without the pretraining of layers that variants share. Writes ``metrics.json``, the figures as
     PNG and ``codes.npz``; returns the metrics.
     """
-    found = KINDS[data.kind].evaluate(name, stack, data, environment, baseline, curve)
+    found = KINDS[data.kind].evaluate(Case(name, stack, data, environment, baseline, curve))
     metrics: Metrics = rounded(found.metrics)
     if learned := read_curve(curve):
         metrics["training"] = {"seconds": float(learned["seconds"][-1])}

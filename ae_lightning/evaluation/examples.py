@@ -5,13 +5,30 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ae_lightning.data.batches import to_unit
+from ae_lightning.data.prepared import Prepared
 from ae_lightning.evaluation.scores import Measured
 from ae_lightning.nn.stack import Stack
 
 CHUNK = 1000
+DRAWN = 10
+
+
+def one_of_each(data: Prepared) -> NDArray[np.intp]:
+    """Places of the test images that are drawn: the first of each class, without labels the first.
+
+    They are ten at most, of classes evenly spread over all.
+    """
+    if data.labelled:
+        places = np.unique(data.labels("test"), return_index=True)[1]
+    else:
+        places = np.arange(min(DRAWN, len(data.inputs("test"))))
+    evenly = np.linspace(0, len(places) - 1, min(DRAWN, len(places))).round().astype(int)
+    chosen: NDArray[np.intp] = places[evenly]
+    return chosen
 
 
 def first_images(measured: Measured, count: int) -> Tensor:

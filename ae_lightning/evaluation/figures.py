@@ -11,7 +11,7 @@ from matplotlib.scale import AsinhScale
 from matplotlib.ticker import AsinhLocator, LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from ae_lightning.evaluation.drawing import STYLE, Floats, canvas, show_rows
+from ae_lightning.evaluation.drawing import INK, STYLE, Floats, canvas, show_rows
 
 HEAVY_TAIL = 6
 """Range over interquartile range from which on an axis is squeezed."""
@@ -21,37 +21,54 @@ WIDE = 30
 
 UNITS = ("epoch", "seconds")
 
+NAMED = 20
+"""Classes that have a colour of their own."""
 
-def reconstructions(rows: Mapping[str, Floats], shape: tuple[int, ...]) -> Figure:
+
+def reconstructions(rows: Mapping[str, Floats], shape: tuple[int, ...], greys: str = INK) -> Figure:
     """Rows of images ``(images, features)`` in [0, 1] under each other, each with its title."""
     figure = canvas(0.8 * len(next(iter(rows.values()))) + 1.4, 0.82 * len(rows))
-    show_rows(figure.add_subplot(), rows, shape)
+    show_rows(figure.add_subplot(), rows, shape, greys)
     return figure
 
 
 def scatter(points: Floats, labels: NDArray[Any], classes: Sequence[str], title: str) -> Figure:
-    """Points ``(examples, 2)`` coloured by class, the class's name at the median of its points."""
+    """Points ``(examples, 2)`` coloured by class; without classes they have one colour.
+
+    Classes of one letter are named at the median of their points, others in a legend.
+    """
+    initials = max(map(len, classes), default=0) == 1
     with mpl.rc_context(STYLE):
-        figure = canvas(7.2, 6.4)
+        figure = canvas(7.2 if initials or not classes else 8.8, 6.4)
         axes = figure.add_subplot()
         colours = mpl.colormaps["tab10" if len(classes) <= 10 else "tab20"]
-        for number, name in enumerate(classes):
-            chosen = points[labels == number]
-            axes.scatter(
-                chosen[:, 0], chosen[:, 1], s=5, alpha=0.55, linewidths=0, color=colours(number)
-            )
-            if len(chosen):
-                axes.annotate(
-                    name,
-                    np.median(chosen, axis=0),
-                    ha="center",
-                    va="center",
-                    weight="bold",
-                    bbox={"boxstyle": "circle", "fc": "white", "ec": colours(number), "alpha": 0.9},
-                )
+        for number, name in enumerate(classes or [""]):
+            chosen, colour = points[labels == number], colours(number % colours.N)
+            look: Any = {"s": 5, "alpha": 0.55, "linewidths": 0, "color": colour, "label": name}
+            axes.scatter(chosen[:, 0], chosen[:, 1], **look)
+            if initials and len(chosen):
+                _name(axes, name, np.median(chosen, axis=0), colour)
+        if classes and not initials:
+            _legend(figure, len(classes))
         axes.set_title(title, loc="left")
         _squeeze_tails(axes, points)
     return figure
+
+
+def _name(axes: Axes, name: str, place: Any, colour: Any) -> None:
+    box = {"boxstyle": "circle", "fc": "white", "ec": colour, "alpha": 0.9}
+    axes.annotate(name, place, ha="center", va="center", weight="bold", bbox=box)
+
+
+def _legend(figure: Figure, classes: int) -> None:
+    """Name the colours beside the panel: names of many letters would hide each other on it."""
+    handles = figure.axes[0].get_legend_handles_labels()[0][:NAMED]
+    title = f"{NAMED} of {classes} classes" if classes > NAMED else None
+    look: Any = {"markerscale": 3, "handletextpad": 0.2, "frameon": False, "title": title}
+    legend = figure.legend(handles=handles, loc="outside right upper", **look)
+    for dot in legend.legend_handles:
+        if dot is not None:
+            dot.set_alpha(1)
 
 
 def _squeeze_tails(axes: Axes, points: Floats) -> None:

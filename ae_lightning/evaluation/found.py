@@ -1,10 +1,30 @@
-"""What the evaluation of one variant gives."""
+"""What the evaluation of one variant takes and gives."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from ae_lightning.config import Environment
+from ae_lightning.data.prepared import Prepared
+from ae_lightning.nn.stack import Stack
+
+
+@dataclass(frozen=True)
+class Case:
+    """A variant to be evaluated, and what is known of it already.
+
+    ``baseline`` has the dataset's own scores, ``curve`` is the file of the learning curve.
+    """
+
+    name: str
+    stack: Stack
+    data: Prepared
+    environment: Environment
+    baseline: dict[str, Any]
+    curve: Path
 
 
 @dataclass(frozen=True)

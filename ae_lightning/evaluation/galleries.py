@@ -9,13 +9,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ae_lightning.evaluation.drawing import STYLE, Floats, canvas, frameless, show_rows, tile
+from ae_lightning.evaluation.drawing import (
+    INK,
+    STYLE,
+    Floats,
+    canvas,
+    frameless,
+    show,
+    show_rows,
+    tile,
+)
 from ae_lightning.nn.stack import Stack
 
 FILTERS = 100
 
 # Few steps of colour: with 256 of them, many small images are a PNG of two to four times the size.
-GREYS = mpl.colormaps["gray_r"].resampled(16)
+STEPS = 16
 RED_AND_BLUE = mpl.colormaps["RdBu_r"].resampled(11)
 
 # Smoothed before it is coloured, so that no further colours arise.
@@ -76,19 +85,20 @@ def _in_rows(images: Floats, columns: int) -> Floats:
 
 
 def decoder_grids(
-    grids: Sequence[Floats], titles: Sequence[str], corners: Sequence[Corners]
+    grids: Sequence[Floats], titles: Sequence[str], corners: Sequence[Corners], greys: str = INK
 ) -> Figure:
     """Decoded images of an even grid of 2-D codes, side by side for several ranges.
 
-    Each grid is ``(rows, columns, height, width)`` in [0, 1]: the horizontal code grows with the
-    column, the vertical one with the row, whose first is drawn at the bottom.
+    Each grid is ``(rows, columns, height, width)`` in [0, 1], or with colours last: the
+    horizontal code grows with the column, the vertical one with the row, whose first is drawn at
+    the bottom.
     """
     with mpl.rc_context(STYLE):
         figure = canvas(5.0 * len(grids), 5.3)
         panels = figure.subplots(1, len(grids), squeeze=False)[0]
     for axes, grid, title, ends in zip(panels, grids, titles, corners, strict=True):
-        whole = tile(grid[::-1], 0)
-        axes.imshow(whole, cmap=GREYS, vmin=0, vmax=1, aspect="auto", **SMOOTH)
+        few = mpl.colormaps[greys].resampled(STEPS)
+        show(axes, tile(grid[::-1], 0), few, aspect="auto", **SMOOTH)
         axes.set(xlabel="first number of the code", box_aspect=1)
         axes.set_title(title, loc="left")
         axes.grid(visible=False)
@@ -106,7 +116,10 @@ def _name_corners(axes: Axes, shape: tuple[int, ...], corners: Corners) -> None:
 
 
 def corruption_gallery(
-    rows: Mapping[str, tuple[Floats, Floats]], shape: tuple[int, ...], clean: Floats
+    rows: Mapping[str, tuple[Floats, Floats]],
+    shape: tuple[int, ...],
+    clean: Floats,
+    greys: str = INK,
 ) -> Figure:
     """Clean images ``(images, features)``, then for each kind the corrupted ones and the mended.
 
@@ -120,13 +133,17 @@ def corruption_gallery(
     figure = canvas(0.8 * len(clean) + 1.4, 0.82 * sum(ratios) + 0.25 * len(rows))
     panels = figure.subplots(len(groups), height_ratios=ratios, squeeze=False)[:, 0]
     for axes, (title, group) in zip(panels, groups.items(), strict=True):
-        show_rows(axes, group, shape)
+        show_rows(axes, group, shape, greys)
         axes.set_title(title, loc="left", size=10)
     return figure
 
 
 def samples_nearest(
-    decoded: Floats, nearest: Floats, distances: Floats, shape: tuple[int, ...]
+    decoded: Floats,
+    nearest: Floats,
+    distances: Floats,
+    shape: tuple[int, ...],
+    greys: str = INK,
 ) -> Figure:
     """Decoded images ``(images, features)``, below each its nearest training image.
 
@@ -134,7 +151,7 @@ def samples_nearest(
     """
     figure = canvas(0.8 * len(decoded) + 1.4, 2.1)
     axes = figure.add_subplot()
-    show_rows(axes, {"decoded": decoded, "nearest\ntraining image": nearest}, shape)
+    show_rows(axes, {"decoded": decoded, "nearest\ntraining image": nearest}, shape, greys)
     axes.set_xticks(axes.get_xticks(), labels=[f"{distance:.2f}" for distance in distances])
     axes.set_xlabel("Euclidean distance between the two")
     return figure

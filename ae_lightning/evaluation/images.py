@@ -1,36 +1,81 @@
 """Evaluate a variant on images: scores, claims and pictures beside PCA of the same code size."""
 
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from ae_lightning.config import Environment
-from ae_lightning.data.prepared import Prepared
-from ae_lightning.evaluation.claims import claims
-from ae_lightning.evaluation.found import Found
-from ae_lightning.evaluation.pictures import pictures
-from ae_lightning.evaluation.scores import Measured, Metrics, pixel_scores, scores
-from ae_lightning.nn.stack import Stack
+from ae_lightning.data.prepared import SPLITS, Prepared
+from ae_lightning.evaluation.claim_pictures import CLAIM_PAGES
+from ae_lightning.evaluation.claims import FOR_PICTURES, FOR_STROKES, Measure, claims
+from ae_lightning.evaluation.drawing import INK
+from ae_lightning.evaluation.found import Case, Found
+from ae_lightning.evaluation.neighbours import neighbours
+from ae_lightning.evaluation.pictures import PAGES, Page, Shown, codes, pictures
+from ae_lightning.evaluation.scores import (
+    Measured,
+    Metrics,
+    byte_scores,
+    pixel_scores,
+    scores,
+)
 from ae_lightning.training.pca import pca_stack
 
-
-def baseline(data: Prepared) -> Metrics:
-    """Scores of the raw examples by name."""
-    return {"pixels": pixel_scores(data)}
+SEEN = 10_000
+"""Training images whose errors are measured where measuring all of them takes minutes."""
 
 
-def evaluate_images(
-    name: str,
-    stack: Stack,
-    data: Prepared,
-    environment: Environment,
-    baseline: Metrics,
-    curve: Path,
-) -> Found:
-    """Everything about ``stack`` on images, its codes of validation and test among it."""
-    measured = Measured.of(stack, data, environment)
-    components = min(stack.units, data.features)
-    pca = Measured.of(pca_stack(data, components), data, environment)
-    return Found(
-        scores(measured, pca, baseline) | claims(measured),
-        pictures(name, measured, pca, curve),
-        {split: measured.codes[split] for split in ("validation", "test")},
-    )
+@dataclass(frozen=True)
+class Imagery:
+    """What is measured and drawn of one kind of images.
+
+    ``raw`` scores the raw examples, ``kept`` are the splits whose codes are stored, ``seen`` is the
+    number of training images whose errors are measured (all of them with None), ``greys`` the
+    colour map of grey images.
+    """
+
+    raw: Callable[[Prepared], Metrics]
+    measures: Mapping[str, Measure]
+    pages: Sequence[Page]
+    kept: Sequence[str]
+    greys: str = INK
+    seen: int | None = None
+
+    def baseline(self, data: Prepared) -> Metrics:
+        """Scores of the raw examples by name; nothing without labels."""
+        return {"pixels": self.raw(data)} if data.labelled else {}
+
+    def evaluate(self, case: Case) -> Found:
+        """Everything about a variant.
+
+        A stack without layers, whose code is the image itself, has no claims to be measured and no
+        PCA beside it.
+        """
+        if not case.stack.layers:
+            return replace(self, measures={}, pages=(codes,), kept=()).evaluate_beside(case, None)
+        return self.evaluate_beside(case, same_size(case))
+
+    def evaluate_beside(self, case: Case, pca: Measured | None) -> Found:
+        """Everything about a variant beside PCA, if there is one."""
+        measured = Measured.of(case.stack, case.data, case.environment)
+        found = scores(measured, pca, case.baseline, self.seen) | claims(measured, self.measures)
+        shown = Shown(case, measured, pca, found, self.greys)
+        return Found(
+            found,
+            pictures(shown, self.pages),
+            {split: measured.codes[split] for split in self.kept},
+        )
+
+
+def same_size(case: Case) -> Measured:
+    """PCA of the code's size, or of as many numbers as the data allow."""
+    examples = sum(len(case.data.inputs(split)) for split in ("train", "validation"))
+    components = min(case.stack.units, case.data.features, examples)
+    return Measured.of(pca_stack(case.data, components), case.data, case.environment)
+
+
+STROKES = Imagery(pixel_scores, FOR_STROKES, (*PAGES, *CLAIM_PAGES), ("validation", "test"))
+"""Bright strokes on dark ground, as in MNIST."""
+
+PICTURES = Imagery(
+    byte_scores, FOR_PICTURES, (*PAGES, neighbours, *CLAIM_PAGES), SPLITS, greys="gray", seen=SEEN
+)
+"""Photographs and drawings, grey or in colour."""

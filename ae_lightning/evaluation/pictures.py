@@ -1,6 +1,9 @@
 """Which pictures a variant gets, and the examples on them."""
 
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,32 +13,86 @@ from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
 from ae_lightning.data.batches import to_unit
+from ae_lightning.data.prepared import Prepared
 from ae_lightning.evaluation import figures
-from ae_lightning.evaluation.claim_pictures import claim_pictures
 from ae_lightning.evaluation.curves import read_curve
-from ae_lightning.evaluation.scores import Measured, is_linear
-from ae_lightning.nn.stack import Stack
+from ae_lightning.evaluation.drawing import INK
+from ae_lightning.evaluation.examples import one_of_each, reconstruct
+from ae_lightning.evaluation.found import Case
+from ae_lightning.evaluation.scores import Measured, Metrics, is_linear
 
 TSNE_EXAMPLES = 3000
 PLOTTED = 5000
 
 
-def pictures(name: str, measured: Measured, pca: Measured, curve: Path) -> dict[str, Figure]:
-    """The variant's figures by file name; learning curves only where something was learned."""
-    data, labels = measured.data, measured.data.labels("test")
-    chosen = np.unique(labels, return_index=True)[1]  # one of each class that is there
-    images = to_unit(torch.from_numpy(data.inputs("test")[chosen]))
-    rows = {"original": images.numpy(), name: _reconstruct(measured.stack, images)}
-    if not is_linear(measured.stack):
-        rows[f"PCA, {pca.codes['test'].shape[1]} numbers"] = _reconstruct(pca.stack, images)
-    points, title = embedding(measured.codes["test"])
-    drawn = {
-        "reconstructions": figures.reconstructions(rows, data.shape),
-        "codes": figures.scatter(points, labels[: len(points)], data.classes, f"{name}: {title}"),
-    }
-    if learned := read_curve(curve):
-        drawn["learning_curves"] = figures.learning_curves({name: learned})
-    return drawn | claim_pictures(name, measured, images)
+@dataclass(frozen=True)
+class Shown:
+    """What pictures are made of: a variant's codes and metrics, and PCA's codes, if there are any.
+
+    ``greys`` is the colour map of grey images.
+    """
+
+    case: Case
+    measured: Measured
+    pca: Measured | None
+    metrics: Metrics
+    greys: str = INK
+
+    @property
+    def name(self) -> str:
+        """The variant's name."""
+        return self.case.name
+
+    @property
+    def data(self) -> Prepared:
+        """The dataset."""
+        return self.case.data
+
+    @cached_property
+    def places(self) -> NDArray[np.intp]:
+        """Where the test images are that every variant shows."""
+        return one_of_each(self.data)
+
+    @property
+    def images(self) -> torch.Tensor:
+        """Those images ``(images, features)`` in [0, 1]."""
+        return to_unit(torch.from_numpy(self.data.inputs("test")[self.places]))
+
+
+Page = Callable[[Shown], dict[str, Figure]]
+"""Figures by file name; none where there is nothing to be seen."""
+
+
+def pictures(shown: Shown, pages: Sequence[Page]) -> dict[str, Figure]:
+    """The variant's figures by file name."""
+    return dict(chain.from_iterable(page(shown).items() for page in pages))
+
+
+def reconstructions(shown: Shown) -> dict[str, Figure]:
+    """Images, what is made of them, and PCA's of the same size where that is something else."""
+    rows = {"original": shown.images.numpy(), shown.name: _restored(shown.measured, shown.images)}
+    if shown.pca and not is_linear(shown.measured.stack):
+        size = shown.pca.codes["test"].shape[1]
+        rows[f"PCA, {size} numbers"] = _restored(shown.pca, shown.images)
+    return {"reconstructions": figures.reconstructions(rows, shown.data.shape, shown.greys)}
+
+
+def codes(shown: Shown) -> dict[str, Figure]:
+    """The codes in a plane, coloured by class if there are any."""
+    points, title = embedding(shown.measured.codes["test"])
+    data = shown.data
+    labels = data.labels("test") if data.labelled else np.zeros(len(points), int)
+    title = f"{shown.name}: {title}"
+    return {"codes": figures.scatter(points, labels[: len(points)], data.classes, title)}
+
+
+def learning(shown: Shown) -> dict[str, Figure]:
+    """Learning curves, where something was learned."""
+    learned = read_curve(shown.case.curve)
+    return {"learning_curves": figures.learning_curves({shown.name: learned})} if learned else {}
+
+
+PAGES: tuple[Page, ...] = (reconstructions, codes, learning)
 
 
 def embedding(codes: NDArray[Any], what: str = "images") -> tuple[NDArray[Any], str]:
@@ -50,6 +107,5 @@ def embedding(codes: NDArray[Any], what: str = "images") -> tuple[NDArray[Any], 
     return points, f"t-SNE of the codes of {len(part):,} test {what}"
 
 
-@torch.inference_mode()
-def _reconstruct(stack: Stack, images: torch.Tensor) -> NDArray[Any]:
-    return stack(images).clamp(0, 1).numpy()
+def _restored(measured: Measured, images: torch.Tensor) -> NDArray[Any]:
+    return reconstruct(measured.stack, images).clamp(0, 1).numpy()

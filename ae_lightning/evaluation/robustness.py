@@ -11,14 +11,14 @@ IMAGES = 2000
 PERCENTS = (10, 20, 30, 40, 50)
 
 
-def corruption(measured: Measured) -> Metrics:
-    """Errors against the clean image, by kind and strength, on the first 2,000 test images.
+def corruption(measured: Measured, count: int = IMAGES) -> Metrics:
+    """Errors against the clean image, by kind and strength, on the first ``count`` test images.
 
     ``sse@20`` is that of the reconstruction of an image corrupted with strength 0.2, ``input@20``
     that of the corrupted image itself: what doing nothing would cost. Every stack meets the same
     corrupted images.
     """
-    clean = first_images(measured, IMAGES)
+    clean = first_images(measured, count)
     errors: Metrics = {kind: {} for kind in CORRUPTIONS}
     for kind, of_kind in errors.items():
         for percent in PERCENTS:

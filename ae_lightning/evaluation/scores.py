@@ -1,6 +1,6 @@
 """Scores of a trained stack on a prepared dataset, as ``metrics.json`` names them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from sklearn.manifold import trustworthiness
 from ae_lightning.config import Environment
 from ae_lightning.data.batches import to_unit
 from ae_lightning.data.prepared import SPLITS, Prepared
+from ae_lightning.evaluation.joined import Joined
 from ae_lightning.evaluation.module import Evaluator
 from ae_lightning.evaluation.ranking import score
 from ae_lightning.evaluation.subspace import largest_angle
@@ -20,6 +21,7 @@ from ae_lightning.nn.stack import Stack
 Metrics = dict[str, Any]
 
 TRUST_EXAMPLES = 5000
+QUERIES = 10_000
 
 
 @dataclass(frozen=True)
@@ -33,33 +35,52 @@ class Measured:
 
     @classmethod
     def of(cls, stack: Stack, data: Prepared, environment: Environment) -> "Measured":
-        """Compute the codes of every split."""
+        """Compute the codes of every split; those that are the images stay bytes on disk."""
         evaluator = Evaluator(stack, environment)
-        return cls(
-            stack,
-            data,
-            evaluator,
-            {split: evaluator.codes(data.inputs(split)) for split in SPLITS},
-        )
+        if not stack.layers and stack.first is None:
+            return cls(stack, data, evaluator, pixels(data))
+        codes = {split: evaluator.codes(data.inputs(split)) for split in SPLITS}
+        return cls(stack, data, evaluator, codes)
 
-    def reconstruction(self, split: str) -> dict[str, float]:
-        """``sse`` and ``mse`` on a split."""
-        return self.evaluator.reconstruction(self.data.inputs(split))
+    def reconstruction(self, split: str, most: int | None = None) -> dict[str, float]:
+        """``sse`` and ``mse`` on a split, or on at most ``most`` of it, evenly spread."""
+        return self.evaluator.reconstruction(spread_out(self.data.inputs(split), most))
+
+
+def spread_out(array: NDArray[Any], most: int | None) -> NDArray[Any]:
+    """Every n-th example ``(examples, ...)``, so that at most ``most`` are left."""
+    if most is None or len(array) <= most:
+        return array
+    return array[:: -(-len(array) // most)]
+
+
+def pixels(data: Prepared) -> dict[str, NDArray[np.uint8]]:
+    """Images of every split as flat bytes ``(examples, features)``, memory-mapped."""
+    return {split: data.inputs(split).reshape(-1, data.features) for split in SPLITS}
 
 
 def score_test(codes: Mapping[str, NDArray[Any]], data: Prepared) -> Metrics:
-    """``knn`` and ``retrieval``: test codes against those of training and validation together."""
-    database = np.concatenate([codes["train"], codes["validation"]])
-    labels = np.concatenate([data.labels("train"), data.labels("validation")])
-    return score(codes["test"], data.labels("test"), database, labels)
+    """``knn`` and ``retrieval``: test codes against those of training and validation together.
+
+    At most 10,000 test examples are asked for, evenly spread.
+    """
+    return _score(codes, data, "test", ("train", "validation"))
+
+
+def _score(
+    codes: Mapping[str, NDArray[Any]], data: Prepared, queries: str, database: Sequence[str]
+) -> Metrics:
+    """Scores of one split's codes among others'; {} without labels."""
+    if not data.labelled:
+        return {}
+    labels = np.concatenate([data.labels(split) for split in database])
+    asked, wanted = (spread_out(array, QUERIES) for array in (codes[queries], data.labels(queries)))
+    return score(asked, wanted, Joined([codes[split] for split in database]), labels)
 
 
 def score_validation(measured: Measured) -> Metrics:
     """What choices are made by: validation errors, and scores against the training part."""
-    codes, data = measured.codes, measured.data
-    scores = score(
-        codes["validation"], data.labels("validation"), codes["train"], data.labels("train")
-    )
+    scores = _score(measured.codes, measured.data, "validation", ("train",))
     return {"reconstruction": measured.reconstruction("validation"), **scores}
 
 
@@ -69,20 +90,27 @@ def pixel_scores(data: Prepared) -> Metrics:
     return score_test({split: to_unit(array).numpy() for split, array in splits.items()}, data)
 
 
-def embedding_scores(measured: Measured, accuracy: float) -> Metrics:
-    """``trustworthiness`` of 2-D codes (Venna & Kaski 2001) beside their 5-NN ``accuracy``.
+def byte_scores(data: Prepared) -> Metrics:
+    """:func:`pixel_scores` in whole numbers: exact, and in little memory."""
+    return score_test(pixels(data), data)
+
+
+def embedding_scores(measured: Measured) -> Metrics:
+    """``trustworthiness`` of 2-D codes (Venna & Kaski 2001).
 
     Five neighbours, first 5,000 test examples, against Euclidean distances between pixels.
     """
-    pixels = measured.data.inputs("test")[:TRUST_EXAMPLES].astype(np.float32) / 255
+    images = measured.data.inputs("test")[:TRUST_EXAMPLES].astype(np.float32) / 255
     codes = measured.codes["test"][:TRUST_EXAMPLES]
-    trust = trustworthiness(pixels.reshape(len(pixels), -1), codes, n_neighbors=5)
-    return {"trustworthiness": float(trust), "knn@5": accuracy}
+    few = min(5, (len(codes) - 1) // 2)  # more are not defined
+    trust = trustworthiness(images.reshape(len(images), -1), codes, n_neighbors=few)
+    return {"trustworthiness": float(trust)}
 
 
 def is_linear(stack: Stack) -> bool:
-    """Whether the stack is one linear layer, so that PCA is its optimum."""
-    return [(spec.activation, spec.output) for spec in stack.specs] == [("linear", "linear")]
+    """Whether the stack is one linear layer of the raw examples, so that PCA is its optimum."""
+    kinds = [(spec.activation, spec.output) for spec in stack.specs]
+    return stack.first is None and kinds == [("linear", "linear")]
 
 
 @torch.inference_mode()
@@ -96,9 +124,15 @@ def directions(stack: Stack) -> NDArray[np.float32]:
     return (stack.decode(torch.eye(units)) - zero).numpy()
 
 
-def scores(measured: Measured, pca: Measured, baseline: Metrics) -> Metrics:
-    """All of a variant's ``metrics.json``; ``pca`` is PCA of the same code size."""
-    test, train = measured.reconstruction("test"), measured.reconstruction("train")
+def scores(
+    measured: Measured, pca: Measured | None, baseline: Metrics, seen: int | None = None
+) -> Metrics:
+    """All of a variant's ``metrics.json`` but its claims; ``pca`` is PCA of the same code size.
+
+    Errors on training images are those of at most ``seen`` of them. Without labels there are no
+    ``knn`` and ``retrieval``.
+    """
+    test, train = measured.reconstruction("test"), measured.reconstruction("train", seen)
     metrics: Metrics = {
         "reconstruction": test,
         **score_test(measured.codes, measured.data),
@@ -107,17 +141,17 @@ def scores(measured: Measured, pca: Measured, baseline: Metrics) -> Metrics:
         "train": {"reconstruction": train},
         "overfitting": {"gap": test["sse"] - train["sse"]},
         "validation": score_validation(measured),
-        "baseline": {
-            **baseline,
-            "pca": {
-                "reconstruction": pca.reconstruction("test"),
-                **score_test(pca.codes, pca.data),
-            },
-        },
+        "baseline": {**baseline, **({"pca": beside(pca)} if pca else {})},
     }
     if metrics["code"]["size"] == 2:
-        metrics["embedding"] = embedding_scores(measured, metrics["knn"]["accuracy@5"])
-    if is_linear(measured.stack):
+        accuracy = {"knn@5": metrics["knn"]["accuracy@5"]} if "knn" in metrics else {}
+        metrics["embedding"] = embedding_scores(measured) | accuracy
+    if pca and is_linear(measured.stack):
         angle = largest_angle(directions(measured.stack), directions(pca.stack))
         metrics["subspace"] = {"largest_angle": angle}
     return metrics
+
+
+def beside(pca: Measured) -> Metrics:
+    """What PCA reaches on the test part."""
+    return {"reconstruction": pca.reconstruction("test"), **score_test(pca.codes, pca.data)}

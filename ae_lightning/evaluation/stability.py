@@ -23,24 +23,24 @@ def rms_distance(codes: NDArray[Any]) -> float:
     return float(np.sqrt(codes.astype(np.float64).var(0).sum()))
 
 
-def jacobian(measured: Measured) -> Metrics:
-    """``norm``: Frobenius norm of the encoder's Jacobian, mean over the first 1,000 test images.
+def jacobian(measured: Measured, count: int = JACOBIAN_IMAGES) -> Metrics:
+    """``norm``: Frobenius norm of the encoder's Jacobian, mean over the first test images.
 
-    ``relative`` divides it by the root mean square distance of the test codes from their mean: a
-    code may shrink as a whole, and then changes less without being any steadier.
+    They are ``count``. ``relative`` divides it by the root mean square distance of the test codes
+    from their mean: a code may shrink as a whole, and then changes less without being any steadier.
     """
-    chunks = first_images(measured, JACOBIAN_IMAGES).split(CHUNK)
+    chunks = first_images(measured, count).split(CHUNK)
     norm = float(torch.cat([jacobian_norm(measured.stack, chunk) for chunk in chunks]).mean())
     return {"norm": norm, "relative": ratio(norm, rms_distance(measured.codes["test"]))}
 
 
-def shift(measured: Measured) -> Metrics:
-    """Root mean square way of a code when its image gets noise, over the first 2,000 test images.
+def shift(measured: Measured, count: int = SHIFT_IMAGES) -> Metrics:
+    """Root mean square way of a code when its image gets noise, over the first test images.
 
-    The noise is normal with standard deviation 0.05; ``relative`` is ``absolute`` divided as in
-    :func:`jacobian`.
+    The noise is normal with standard deviation 0.05, the images are ``count``; ``relative`` is
+    ``absolute`` divided as in :func:`jacobian`.
     """
-    clean = first_images(measured, SHIFT_IMAGES)
+    clean = first_images(measured, count)
     noise = SIGMA * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     ways = encode(measured.stack, clean + noise) - encode(measured.stack, clean)
     absolute = float(ways.square().sum(1).mean().sqrt())

@@ -26,6 +26,14 @@ def binary(x: Tensor) -> Tensor:
     return soft + (torch.where(x < 0, -1.0, 1.0) - soft).detach()
 
 
+def unit(x: Tensor) -> Tensor:
+    """Rows of ``x`` (batch, features) scaled to a root mean square of 1; rows of 0 stay.
+
+    Only a row's direction counts, and a layer gets numbers of the size it is made for.
+    """
+    return F.normalize(x, dim=1) * x.shape[1] ** 0.5
+
+
 Activation = Callable[[Tensor], Tensor]
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -37,7 +45,11 @@ ACTIVATIONS: dict[str, Activation] = {
     "silu": F.silu,
     "elu": F.elu,
     "binary": binary,
+    "unit": unit,
 }
+
+OF_ROWS = ("unit",)
+"""Activations in which a unit's answer depends on the others', too."""
 
 OUTPUTS: dict[str, Activation] = {**ACTIVATIONS, "softmax": softmax}
 """What a reconstruction may answer with: also what is no function of one unit alone."""

@@ -9,6 +9,7 @@ auto-encoders", eq. 1).
 import torch
 from torch import Tensor
 
+from ae_lightning.nn.activations import OF_ROWS
 from ae_lightning.nn.dense import DenseLayer, TiedLayer
 from ae_lightning.nn.stack import Stack
 
@@ -16,9 +17,9 @@ from ae_lightning.nn.stack import Stack
 def layer_jacobian_norm2(layer: DenseLayer | TiedLayer, x: Tensor) -> Tensor:
     """Squared Frobenius norm of a dense layer's Jacobian, (batch,): sum_j s'(z_j)^2 |W_j|^2.
 
-    Rifai et al. (2011) give it for the sigmoid; here s' is autograd's, for any activation, and can
-    itself be differentiated. Exact, and as cheap as encoding once more. Needs gradients switched
-    on, but not for ``x``.
+    Rifai et al. (2011) give it for the sigmoid; here s' is autograd's, for any activation of single
+    units, and can itself be differentiated. Exact, and as cheap as encoding once more. Needs
+    gradients switched on, but not for ``x``.
     """
     z = layer.encoder(x)
     (slope,) = torch.autograd.grad(layer.activation(z).sum(), z, create_graph=True)
@@ -75,6 +76,6 @@ def exact_jacobian_norm(stack: Stack, x: Tensor) -> Tensor:
 
 def _only_dense(stack: Stack) -> DenseLayer | TiedLayer | None:
     match stack.layers:
-        case [(DenseLayer() | TiedLayer()) as layer]:
-            return layer
+        case [(DenseLayer() | TiedLayer()) as layer] if stack.first is None:
+            return None if layer.spec.activation in OF_ROWS else layer
     return None

@@ -10,15 +10,16 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from ae_lightning.errors import UserError
 from ae_lightning.items import ActivationName, OutputName
-from ae_lightning.nn.activations import Activation, linear, softmax
+from ae_lightning.nn.activations import Activation, linear
 from ae_lightning.nn.conv import ConvLayer
 from ae_lightning.nn.dense import DenseLayer, DenseSpec, TiedLayer
+from ae_lightning.nn.first import FirstStep
 from ae_lightning.nn.layer import AutoencoderLayer, Spec
 from ae_lightning.nn.sequence import SequenceLayer
-from ae_lightning.nn.weights import Weighting, to_shares
 
 LAYER_KINDS: dict[str, Callable[[Any], AutoencoderLayer]] = {
     "dense": DenseLayer,
@@ -41,15 +42,17 @@ class Trace(NamedTuple):
 class Stack(nn.Module):
     """Layers from the data up to the code; an empty stack leaves its input as it is.
 
-    On documents, ``weighting`` comes before the first layer: the stack then takes word counts.
+    ``first`` comes before the first layer, so that the stack takes raw examples: word counts of
+    documents, images that are not whitened yet.
+
+    While it is ``checkpointing``, what happens inside a layer is computed again for the gradient
+    instead of being kept (Chen et al. 2016, "Training deep nets with sublinear memory cost").
 
     Raises:
         UserError: if a layer's inputs differ from the units of the layer below.
     """
 
-    def __init__(
-        self, layers: Sequence[AutoencoderLayer], weighting: Weighting | None = None
-    ) -> None:
+    def __init__(self, layers: Sequence[AutoencoderLayer], first: FirstStep | None = None) -> None:
         super().__init__()
         for number, (below, above) in enumerate(pairwise(layers), start=2):
             if above.spec.inputs != below.spec.units:
@@ -58,7 +61,8 @@ class Stack(nn.Module):
                     f"found {above.spec.inputs} inputs; use layers of one chain"
                 )
         self._chain = nn.ModuleList(layers)
-        self.weighting = weighting
+        self.first = first
+        self.checkpointing = False
 
     @property
     def layers(self) -> list[AutoencoderLayer]:
@@ -75,7 +79,7 @@ class Stack(nn.Module):
         """Numbers in a code; 0 for an empty stack that takes what comes."""
         if self.layers:
             return self.layers[-1].spec.units
-        return self.weighting.terms if self.weighting else 0
+        return self.first.units if self.first else 0
 
     @property
     def takes_sequences(self) -> bool:
@@ -89,34 +93,39 @@ class Stack(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Inputs ``(batch, features)`` to codes ``(batch, code)``."""
-        x = self._weighed(x)
+        x = self._entered(x)
         for layer in self.layers:
-            x = layer.encode(x)
+            x = self._passed(layer.encode, x)
         return x
 
     def target(self, x: Tensor) -> Tensor:
-        """What the reconstruction of ``x`` should be, ``(batch, features)``.
+        """What the last layer of the decoder should answer for ``x``, ``(batch, features)``."""
+        return x if self.first is None else self.first.target(x, self.output)
 
-        The input as the first layer gets it; of documents, under softmax outputs their distribution
-        over words, under sigmoid ones 0 or 1.
-        """
-        if self.weighting is None:
-            return x
-        if self.output is softmax:
-            return to_shares(self.weighting.weigh(x))
-        return self.weighting.weigh(x) if self.output is torch.sigmoid else self.weighting(x)
+    def restored(self, logits: Tensor) -> Tensor:
+        """Reconstructions in the units of the input, from ``logits`` ``(batch, features)``."""
+        return self.restore(self.output(logits))
 
-    def _weighed(self, x: Tensor) -> Tensor:
-        return x if self.weighting is None else self.weighting(x)
+    def restore(self, answer: Tensor) -> Tensor:
+        """What the decoder answered, or should, ``(batch, features)``, in the input's units."""
+        return answer if self.first is None else self.first.restore(answer)
+
+    def _passed(self, function: Callable[..., Any], *inputs: Any) -> Any:
+        if self.checkpointing and torch.is_grad_enabled():
+            return checkpoint(function, *inputs, use_reentrant=False)
+        return function(*inputs)
+
+    def _entered(self, x: Tensor) -> Tensor:
+        return x if self.first is None else self.first(x)
 
     def trace(self, x: Tensor) -> Trace:
         """Encode ``x`` of shape ``(batch, features)`` and decode it again.
 
         Unlike decoding a code, this also hands each layer's positions to its decoder.
         """
-        x, positions = self._weighed(x), []
+        x, positions = self._entered(x), []
         for layer in self.layers:
-            x, where = layer.trace(x)
+            x, where = self._passed(layer.trace, x)
             positions.append(where)
         return Trace(x, self._decode_logits(x, positions))
 
@@ -130,16 +139,16 @@ class Stack(nn.Module):
 
     def _decode_logits(self, code: Tensor, positions: Sequence[Tensor | None]) -> Tensor:
         for layer, where in zip(self.layers[:0:-1], positions[:0:-1], strict=True):
-            code = layer.decode(code, where)
+            code = self._passed(layer.decode, code, where)
         return self.layers[0].decode_logits(code, positions[0]) if self.layers else code
 
     def decode(self, code: Tensor) -> Tensor:
         """Codes ``(batch, code)`` to reconstructions ``(batch, features)``."""
-        return self.output(self.decode_logits(code))
+        return self.restored(self.decode_logits(code))
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct ``x`` of shape ``(batch, features)``."""
-        return self.output(self.trace(x).logits)
+        return self.restored(self.trace(x).logits)
 
 
 def chain_specs(

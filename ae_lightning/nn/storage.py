@@ -1,6 +1,7 @@
 """Stacks on disk: ``model.json`` and one ``layer-N.safetensors`` per layer, never a pickle.
 
-A stack on documents has its inverse document frequencies in ``weighting.safetensors``.
+The first step is in a file of its own: inverse document frequencies in ``weighting.safetensors``,
+mean image and matrices in ``whitening.safetensors``.
 
 A layer keeps its bytes when others are put on top of it, so that storage by content (DVC's cache)
 holds each frozen layer once however many stacks stand on it.
@@ -21,18 +22,21 @@ from ae_lightning.files import replaced
 from ae_lightning.items import WeightsName
 from ae_lightning.nn.conv import ConvSpec
 from ae_lightning.nn.dense import DenseSpec
+from ae_lightning.nn.first import FirstStep
 from ae_lightning.nn.sequence import SequenceSpec
 from ae_lightning.nn.stack import LAYER_KINDS, Stack
 from ae_lightning.nn.weights import Weighting
+from ae_lightning.nn.whitening import Whitening
 
-WEIGHTING = "weighting.safetensors"
+WEIGHTING, WHITENING = "weighting.safetensors", "whitening.safetensors"
 AnySpec = Annotated[DenseSpec | ConvSpec | SequenceSpec, Field(discriminator="kind")]
 
 
 class ModelFile(BaseModel):
     """What ``model.json`` says: the dataset's name and the layers from the data up.
 
-    ``weights`` is how documents are weighed before the first layer.
+    ``weights`` is how documents are weighed before the first layer, ``whitened`` whether images
+    are whitened there.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +45,7 @@ class ModelFile(BaseModel):
     data: str
     layers: tuple[AnySpec, ...]
     weights: WeightsName | None = None
+    whitened: Literal[True] | None = None
 
 
 def build(specs: Sequence[AnySpec]) -> Stack:
@@ -54,15 +59,13 @@ def save(stack: Stack, folder: Path, data: str) -> None:
     Raises:
         UserError: if it cannot be written, on a full disk say.
     """
-    weighting = stack.weighting
-    weights = weighting.name if weighting else None
-    model = ModelFile(data=data, layers=tuple(stack.specs), weights=weights)
+    model = ModelFile(data=data, layers=tuple(stack.specs), **_step(stack.first))
     with replaced(folder) as partial:
         for number, layer in enumerate(stack.layers, start=1):
             tensors = {key: value.contiguous() for key, value in layer.state_dict().items()}
             _write(tensors, partial / f"layer-{number}.safetensors")
-        if weighting is not None:
-            _write(weighting.state_dict(), partial / WEIGHTING)
+        if stack.first is not None:
+            _write(stack.first.state_dict(), partial / (WHITENING if model.whitened else WEIGHTING))
         text = json.dumps(model.model_dump(exclude_none=True), indent=1)
         (partial / "model.json").write_text(text + "\n", encoding="utf-8")
 
@@ -82,7 +85,7 @@ def load(folder: Path) -> Stack:
     """
     try:
         model = ModelFile.model_validate_json((folder / "model.json").read_bytes())
-        stack = Stack(build(model.layers).layers, _weighting(model, folder))
+        stack = Stack(build(model.layers).layers, _first(model, folder))
         for number, layer in enumerate(stack.layers, start=1):
             layer.load_state_dict(load_file(folder / f"layer-{number}.safetensors"))
     except (OSError, ValidationError, SafetensorError, RuntimeError) as error:
@@ -92,10 +95,17 @@ def load(folder: Path) -> Stack:
     return stack
 
 
-def _weighting(model: ModelFile, folder: Path) -> Weighting | None:
-    if model.weights is None:
-        return None
-    return Weighting(model.weights, load_file(folder / WEIGHTING)["idf"])
+def _step(first: FirstStep | None) -> dict[str, Any]:
+    """What ``model.json`` says of the first step."""
+    if isinstance(first, Weighting):
+        return {"weights": first.name}
+    return {"whitened": True} if isinstance(first, Whitening) else {}
+
+
+def _first(model: ModelFile, folder: Path) -> FirstStep | None:
+    if model.weights is not None:
+        return Weighting(model.weights, load_file(folder / WEIGHTING)["idf"])
+    return Whitening(**load_file(folder / WHITENING)) if model.whitened else None
 
 
 def load_input(source: str, root: Path = Path("artifacts")) -> Stack:

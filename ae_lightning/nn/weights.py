@@ -9,11 +9,13 @@ from collections.abc import Callable
 
 import torch
 from scipy.sparse import csr_array, vstack
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from ae_lightning.data.counts import Counts
 from ae_lightning.items import WeightsName
+from ae_lightning.nn.activations import Activation, softmax, unit
+from ae_lightning.nn.first import FirstStep
 
 CHUNK = 2000
 
@@ -46,21 +48,13 @@ WEIGHTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def to_length(x: Tensor) -> Tensor:
-    """Rows of ``x`` (batch, features) scaled to a root mean square of 1; rows of 0 stay.
-
-    Only a document's direction counts, and a layer gets numbers of the size it is made for.
-    """
-    return F.normalize(x, dim=1) * x.shape[1] ** 0.5
-
-
 def to_shares(x: Tensor) -> Tensor:
     """Rows of ``x`` (batch, features) as distributions, which sum to 1; rows of 0 stay."""
     return F.normalize(x, p=1, dim=1)
 
 
-class Weighting(nn.Module):
-    """Counts to weighted documents: the fixed first step of every net on documents."""
+class Weighting(FirstStep):
+    """Counts to weighted documents: the first step of every net on documents."""
 
     idf: Tensor
 
@@ -70,7 +64,7 @@ class Weighting(nn.Module):
         self.register_buffer("idf", idf)
 
     @property
-    def terms(self) -> int:
+    def units(self) -> int:
         """How many terms a document is described by."""
         return len(self.idf)
 
@@ -80,7 +74,13 @@ class Weighting(nn.Module):
 
     def forward(self, counts: Tensor) -> Tensor:
         """What the first layer gets ``(batch, terms)``: weights of one length for all documents."""
-        return to_length(self.weigh(counts))
+        return unit(self.weigh(counts))
+
+    def target(self, x: Tensor, output: Activation) -> Tensor:
+        """Of counts ``(batch, terms)``: under softmax outputs shares, under sigmoid weights."""
+        if output is softmax:
+            return to_shares(self.weigh(x))
+        return self.weigh(x) if output is torch.sigmoid else self(x)
 
 
 @torch.inference_mode()

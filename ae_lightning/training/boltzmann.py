@@ -6,6 +6,7 @@ from torch import Tensor
 from ae_lightning.nn.boltzmann import contrastive_divergence
 from ae_lightning.nn.dense import TiedLayer
 from ae_lightning.nn.stack import Stack
+from ae_lightning.shares import weighed
 from ae_lightning.training.fit import Fit, Reconstruction
 
 FOLLOWED = 10
@@ -35,7 +36,7 @@ class ContrastiveDivergence(Reconstruction):
         if batch_idx % FOLLOWED == 0:
             loss = self._reconstruction(batch)
             self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True)
-        return contrastive_divergence(self.machine, batch, self.steps)
+        return weighed(contrastive_divergence(self.machine, batch, self.steps))
 
     @torch.no_grad()
     def _reconstruction(self, batch: Tensor) -> Tensor:

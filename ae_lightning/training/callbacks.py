@@ -13,9 +13,12 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 from torch.serialization import get_crc32_options, set_crc32_options
 
+from ae_lightning import ranks
 from ae_lightning.errors import UserError
 from ae_lightning.files import replaced_file
 from ae_lightning.nn.stack import Stack
+from ae_lightning.training.sharded import weights
+from ae_lightning.training.strategies import FullySharded
 
 MONITOR = "val/loss"
 COLUMNS = ("epoch", "seconds", "train/loss", "val/loss", "val/sse")
@@ -73,15 +76,8 @@ class Progress(Callback):
         self.rows = state_dict["rows"]
 
 
-def _stack(module: LightningModule) -> dict[str, Tensor]:
-    """State of the stack that ``module`` trains."""
-    stack = module.stack
-    assert isinstance(stack, Stack)
-    return stack.state_dict()
-
-
 class KeepBest(Callback):
-    """Remember the weights of the epoch with the lowest validation loss."""
+    """Remember the weights of the epoch with the lowest validation loss, in the first process."""
 
     def __init__(self) -> None:
         self.loss = float("inf")
@@ -92,11 +88,16 @@ class KeepBest(Callback):
         loss = float(trainer.callback_metrics[MONITOR])
         if loss < self.loss:
             self.loss = loss
-            self.weights = {k: v.detach().cpu().clone() for k, v in _stack(pl_module).items()}
+            stack = pl_module.stack
+            assert isinstance(stack, Stack)
+            self.weights = weights(stack, split=isinstance(trainer.strategy, FullySharded))
 
     def restore(self, stack: Stack) -> None:
-        """Put the best weights back."""
-        stack.cpu().load_state_dict(self.weights)
+        """Put the best weights back, in all processes."""
+        stack.cpu()
+        if ranks.is_first():
+            stack.load_state_dict(self.weights)
+        ranks.copied(stack.state_dict().values())
 
     def state_dict(self) -> dict[str, Any]:
         """Best weights so far."""
@@ -118,7 +119,7 @@ class ResumePoint(Checkpoint):
 
     def found(self) -> str | None:
         """Path to go on from, if a training was interrupted."""
-        return str(self.path) if self.path.exists() else None
+        return str(self.path) if ranks.told(self.path.exists()) else None
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save; every rank takes part, the first one writes."""

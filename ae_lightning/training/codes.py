@@ -1,12 +1,25 @@
 """Codes of whole arrays: what the next greedy layer learns from and what is searched."""
 
+from math import prod
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
-from ae_lightning.data.batches import Array, BatchIndices, loader, to_unit
+from ae_lightning import ranks
+from ae_lightning.data.batches import (
+    BYTES_PER_MB,
+    Array,
+    BatchIndices,
+    Examples,
+    loader,
+    to_unit,
+)
+from ae_lightning.data.mapped import shared_array
 from ae_lightning.nn.stack import Stack
 
 BATCH = 2000
+LIMIT_MB = 4096
 
 
 @torch.inference_mode()
@@ -25,9 +38,32 @@ def mean_target(stack: Stack, array: Array) -> Tensor:
     return (total / len(array)).float()
 
 
-def greedy_inputs(below: Stack, array: Array) -> Array:
+def greedy_inputs(
+    below: Stack, array: Array, limit_mb: int = LIMIT_MB, folder: Path = Path()
+) -> Array:
     """What a layer on top of ``below`` learns from: codes, or the examples where nothing is below.
 
-    Untouched examples stay bytes, so that training may still move them about.
+    Untouched examples stay bytes, so that training may still move them about. Codes ``(examples,
+    code)`` are computed once: in memory up to ``limit_mb`` (MiB), beyond that, or where several
+    processes need them and each computes a part, in a memory-mapped file in ``folder``.
     """
-    return encode(below, array).clone() if below.layers else array
+    if not below.layers:
+        return array
+    size = len(array), below.units
+    if ranks.count() > 1 or 4 * prod(size) > limit_mb * BYTES_PER_MB:
+        mapped = shared_array(size, folder)
+        _encode_into(torch.from_numpy(mapped), below, array)
+        return mapped
+    codes = torch.empty(size)
+    _encode_into(codes, below, array)
+    return codes
+
+
+@torch.inference_mode()
+def _encode_into(codes: Tensor, stack: Stack, array: Array) -> None:
+    """Fill ``codes`` ``(examples, code)``; every process of a machine fills a part."""
+    place, examples = ranks.place(), Examples(array)
+    for number, rows in enumerate(BatchIndices(len(array), BATCH)):
+        if number % place.locals == place.local:
+            codes[rows[0] : rows[-1] + 1] = stack.encode(to_unit(examples[rows]))
+    ranks.barrier()

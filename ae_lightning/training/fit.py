@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import lightning
-import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from lightning.pytorch.loggers import Logger
@@ -18,15 +16,17 @@ from torch import Tensor
 
 from ae_lightning.config import Environment
 from ae_lightning.data.batches import Array, ReconstructionData, epoch_seed
-from ae_lightning.data.rows import Rows
-from ae_lightning.items import Layer, Training, Variant
+from ae_lightning.items import Layer, Training, Variant, Views
 from ae_lightning.nn.activations import softmax
 from ae_lightning.nn.corruption import corrupt
 from ae_lightning.nn.losses import LOSSES, resolve_loss, squared_error
 from ae_lightning.nn.optim import build
 from ae_lightning.nn.penalties import PENALTIES
 from ae_lightning.nn.stack import Stack
+from ae_lightning.shares import Share, jointly, sharing, weighed
 from ae_lightning.training.callbacks import KeepBest, Progress, ResumePoint, WholeFile, write_curve
+from ae_lightning.training.fingerprint import fingerprint
+from ae_lightning.training.sharded import shard, trained_copy
 from ae_lightning.training.trainer import trainer_settings
 
 RESUME = Path("artifacts/resume")
@@ -53,14 +53,20 @@ class Reconstruction(lightning.LightningModule):
     def training_step(self, batch: Tensor) -> Tensor:
         """Loss of a batch ``(batch, features)``."""
         clean, target = self.example(batch)
-        x = corrupt(clean, self.corruption)
+        x = jointly(corrupt, clean, self.corruption) if self.corruption else clean
         x.requires_grad_("contractive" in self.penalties)
         code, logits = self.stack.trace(x)
         loss = self.loss(logits, target.detach(), self.stack.output)
-        for name, weight in self.penalties.items():
-            loss = loss + weight * PENALTIES[name](self.stack, x, code)
+        loss = loss + self.regularizer(batch, x, code)
         self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True)
-        return loss
+        return weighed(loss)
+
+    def regularizer(self, batch: Tensor, x: Tensor, code: Tensor) -> Tensor | float:
+        """The weighted penalties on the ``code`` of an input ``x`` made of ``batch``."""
+        total: Tensor | float = 0.0
+        for name, weight in self.penalties.items():
+            total = total + weight * PENALTIES[name](self.stack, x, code)
+        return total
 
     def validation_step(self, batch: Tensor) -> None:
         """Losses of a batch ``(batch, features)``, weighed by its size."""
@@ -68,13 +74,18 @@ class Reconstruction(lightning.LightningModule):
         logits = self.stack.trace(x).logits
         losses = {"val/loss": self.loss(logits, target, self.stack.output)}
         if self.stack.output is not softmax:  # of distributions it says nothing
-            losses["val/sse"] = squared_error(logits, target, self.stack.output)
+            losses["val/sse"] = squared_error(
+                logits, self.stack.restore(target), self.stack.restored
+            )
         self.log_dict(losses, batch_size=len(batch), sync_dist=True)
 
     def on_train_epoch_start(self) -> None:
         """Seed what is random within an epoch by the epoch, so that a resumed one repeats it."""
-        seed = epoch_seed(self.training_config.seed, self.current_epoch)
-        torch.manual_seed(seed + self.trainer.global_rank)
+        torch.manual_seed(epoch_seed(self.training_config.seed, self.current_epoch))
+
+    def configure_model(self) -> None:
+        """Split the weights over the processes, where the strategy asks for it."""
+        shard(self)
 
     def configure_optimizers(self) -> Any:
         """The configured optimiser with its schedule, stepped every batch."""
@@ -90,7 +101,9 @@ class Reconstruction(lightning.LightningModule):
 class Fit:
     """Everything about a training but its stack and data: what for, who is it, where does it run.
 
-    ``module`` makes the LightningModule that trains the stack, ``kind`` tells it from others.
+    ``module`` makes the LightningModule that trains the stack, ``kind`` tells it from others,
+    ``origin`` says all of its configuration. ``source`` is the digest of what its first weights and
+    examples were computed from, where their own bytes could differ from machine to machine.
     """
 
     training: Training
@@ -98,8 +111,11 @@ class Fit:
     title: str = "training"
     penalties: Mapping[str, float] = field(default_factory=dict)
     corruption: Mapping[Any, float] = field(default_factory=dict)
+    views: Views | None = None
     module: Callable[[Stack, Fit], Reconstruction] = Reconstruction
     kind: str = "reconstruction"
+    origin: str = ""
+    source: str = ""
     logger: Logger | None = None
     curve: Path | None = None
     resume: Path = RESUME
@@ -112,6 +128,8 @@ class Fit:
             environment,
             penalties=item.penalties,
             corruption=item.corruption,
+            views=item.views,
+            origin=item.model_dump_json(),
             **options,
         )
 
@@ -132,9 +150,11 @@ def fit(stack: Stack, train: Array, validation: Array, how: Fit) -> Stack:
         batch_size=training.batch_size,
         seed=training.seed,
         shift=training.shift,
+        views=how.views,
+        parts=environment.accumulate,
         workers=environment.workers,
     )
-    folder = how.resume / _fingerprint(stack, (train, validation), how)
+    folder = how.resume / fingerprint(stack, (train, validation), how)
     progress, best, resume = Progress(how.title), KeepBest(), ResumePoint(folder)
     callbacks: list[Callback] = [progress, best, resume]
     if training.patience:
@@ -144,24 +164,16 @@ def fit(stack: Stack, train: Array, validation: Array, how: Fit) -> Stack:
         logger=how.logger or False,
         callbacks=callbacks,
         plugins=[WholeFile()],
+        accumulate_grad_batches=environment.accumulate,
         **trainer_settings(environment),
     )
-    trainer.fit(how.module(stack, how), data, ckpt_path=resume.found())
+    stack.checkpointing = environment.checkpointing
+    trained = how.module(trained_copy(stack, environment), how)
+    with sharing(Share(trainer.global_rank, trainer.world_size, data.step)):
+        trainer.fit(trained, data, ckpt_path=resume.found())
     best.restore(stack)
-    if how.curve is not None and trainer.is_global_zero:
-        write_curve(progress.rows, how.curve)
-    shutil.rmtree(folder, ignore_errors=True)
+    if trainer.is_global_zero:
+        if how.curve is not None:
+            write_curve(progress.rows, how.curve)
+        shutil.rmtree(folder, ignore_errors=True)
     return stack
-
-
-def _fingerprint(stack: Stack, data: Iterable[Array], how: Fit) -> str:
-    """Name of a training by all that decides its result: settings, first weights, data."""
-    digest = hashlib.sha256(how.training.model_dump_json().encode())
-    objective = [sorted(table.items()) for table in (how.penalties, how.corruption)]
-    digest.update(repr((objective, stack.specs, how.kind)).encode())
-    for tensor in stack.state_dict().values():
-        digest.update(tensor.numpy().tobytes())
-    for array in data:
-        for part in array.arrays if isinstance(array, Rows) else [array]:
-            digest.update(np.ascontiguousarray(part).data)
-    return digest.hexdigest()[:16]

@@ -16,6 +16,7 @@ from ae_lightning.nn.layer import AutoencoderLayer, Spec
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.boltzmann import ContrastiveDivergence
 from ae_lightning.training.fit import Fit, Reconstruction
+from ae_lightning.training.views import ViewReconstruction
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,9 @@ class Ground:
     def image(self) -> tuple[int, ...]:
         """(channels, height, width) if the layer gets images, otherwise empty."""
         if not self.below.specs:
-            return (1, *self.shape) if len(self.shape) == 2 else ()
+            if len(self.shape) == 2:
+                return (1, *self.shape)
+            return (self.shape[2], *self.shape[:2]) if len(self.shape) == 3 else ()
         spec = self.below.specs[-1]
         return spec.pooled if isinstance(spec, ConvSpec) else ()
 
@@ -62,13 +65,17 @@ def tiny(layer: AutoencoderLayer) -> None:
         nn.init.normal_(weight, std=0.01)
 
 
+def _reconstruction(layer: Layer) -> Callable[[Stack, Fit], Reconstruction]:
+    return ViewReconstruction if layer.views else Reconstruction
+
+
 @dataclass(frozen=True)
 class Kind:
     """How a kind of layer is made, trained and put on the stack."""
 
     spec: Callable[[Layer, Ground], Spec]
     start: Callable[[AutoencoderLayer], None] = halved
-    module: Callable[[Layer], Callable[[Stack, Fit], Reconstruction]] = lambda layer: Reconstruction
+    module: Callable[[Layer], Callable[[Stack, Fit], Reconstruction]] = _reconstruction
     finish: Callable[[Any], AutoencoderLayer] = lambda layer: layer
 
 
@@ -99,7 +106,7 @@ def convolution(layer: Layer, ground: Ground) -> ConvSpec:
     """A convolutional layer on images or on the feature maps of another one."""
     if len(ground.image) != 3:
         raise UserError(
-            "kind: a conv layer needs grey images or a conv layer below, found "
+            "kind: a conv layer needs images or a conv layer below, found "
             f"{ground.features} numbers of no such shape; use kind dense"
         )
     return ConvSpec.of(

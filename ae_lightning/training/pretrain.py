@@ -13,7 +13,8 @@ from ae_lightning.nn.centre import centre_decoder
 from ae_lightning.nn.layer import Spec
 from ae_lightning.nn.stack import LAYER_KINDS, Stack
 from ae_lightning.training.codes import greedy_inputs, mean_target
-from ae_lightning.training.documents import weighting
+from ae_lightning.training.fingerprint import contents
+from ae_lightning.training.first_step import first_step
 from ae_lightning.training.fit import Fit, fit
 from ae_lightning.training.greedy import KINDS, Ground
 
@@ -30,18 +31,23 @@ def pretrain(name: str, layer: Layer, below: Stack, data: Prepared, how: Fit) ->
     kind, spec = KINDS[layer.kind], layer_spec(name, layer, Ground(below, data.shape))
     limit = how.environment.memory_limit_mb
     train, validation = (
-        greedy_inputs(below, in_memory(data.inputs(split), limit))
+        greedy_inputs(below, in_memory(data.inputs(split), limit), limit, how.resume)
         for split in ("train", "validation")
     )
     lightning.seed_everything(layer.train.seed, verbose=False)
     top = LAYER_KINDS[spec.kind](spec)
     kind.start(top)
-    first = weighting(layer.weights, data) if layer.weights else None
-    alone = Stack([top], first)
+    first = first_step(layer, data, below)
+    alone = Stack([top], None if below.layers else first)
     centre_decoder(top, mean_target(alone, train))
-    how = replace(how, module=kind.module(layer), kind=f"{layer.kind}, {layer.cd_steps} steps")
+    how = replace(
+        how,
+        module=kind.module(layer),
+        kind=f"{layer.kind}, {layer.cd_steps} steps",
+        source=contents(below.state_dict().values(), map(data.inputs, ("train", "validation"))),
+    )
     fit(alone, train, validation, how)
-    return Stack([*below.layers, kind.finish(top)], first or below.weighting)
+    return Stack([*below.layers, kind.finish(top)], first)
 
 
 def layer_spec(name: str, layer: Layer, ground: Ground) -> Spec:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ae_lightning import ranks
 from ae_lightning.config import Environment, Params
 from ae_lightning.data.prepared import Prepared
 from ae_lightning.items import Layer, Variant
@@ -15,6 +16,7 @@ from ae_lightning.nn.stack import Stack
 from ae_lightning.training.callbacks import write_curve
 from ae_lightning.training.fit import RESUME, Fit
 from ae_lightning.training.pretrain import pretrain
+from ae_lightning.training.trainer import precision
 from ae_lightning.training.variants import FITTERS
 
 Trained = TypeVar("Trained", Layer, Variant)
@@ -45,16 +47,20 @@ class Repeat:
             spent += _seconds(done / f"{layer}.csv")
         trained = self._reseeded(variant, epochs=self.params.repeats.epochs)
         stack = FITTERS[variant.kind](trained, below, self.data, self._how(self.name, trained))
-        _delay(self.curve, spent)
-        shutil.rmtree(done, ignore_errors=True)
+        if ranks.is_first():
+            _delay(self.curve, spent)
+            shutil.rmtree(done, ignore_errors=True)
         return stack
 
     def _layer(self, name: str, below: Stack, done: Path) -> Stack:
         folder = done / name
-        if not folder.exists():
+        if not ranks.told(folder.exists()):
             layer = self._reseeded(self.params.layers[name])
             how = replace(self._how(name, layer), curve=done / f"{name}.csv")
-            storage.save(pretrain(name, layer, below, self.data, how), folder, layer.data)
+            stack = pretrain(name, layer, below, self.data, how)
+            if ranks.is_first():
+                storage.save(stack, folder, layer.data)
+            ranks.barrier()
         return storage.load(folder)
 
     def _reseeded(self, item: Trained, **changes: int) -> Trained:
@@ -70,6 +76,7 @@ class Repeat:
         chain = self.params.chain(self.params.variants[self.name].input)
         settings = [self.params.layers[layer].model_dump_json() for layer in chain]
         settings += [self.params.variants[self.name].model_dump_json(), str(self.seed)]
+        settings.append(precision(self.environment))
         digest = hashlib.sha256("\n".join(settings).encode())
         digest.update(self.data.inputs("train").tobytes())
         return digest.hexdigest()[:16]

@@ -16,6 +16,7 @@ from ae_lightning.nn.sequence import (
     with_end,
 )
 from ae_lightning.nn.stack import Stack
+from ae_lightning.shares import examples_of, padded_alike, weighed
 from ae_lightning.training.fit import Fit, Reconstruction
 
 
@@ -34,12 +35,14 @@ class SequenceReconstruction(Reconstruction):
 
     def training_step(self, batch: Tensor) -> Tensor:
         """Loss of token sequences ``(batch, length)``."""
+        batch = padded_alike(batch, PADDING)
         code, logits = self.stack.trace(batch)
         bag = bag_cross_entropy(self.layer.bag_logits(code), batch)
-        loss = token_cross_entropy(logits, batch) + bag
-        self.log(
-            "train/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch)
-        )
+        words = (batch != PADDING).sum()
+        loss = weighed(token_cross_entropy(logits, batch), words + len(batch))
+        loss = loss + weighed(bag, words)
+        size = examples_of(batch)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=size)
         return loss
 
     def validation_step(self, batch: Tensor) -> None:

@@ -7,14 +7,18 @@ from typing import Any
 import torch
 
 from ae_lightning.config import Environment
+from ae_lightning.training.strategies import STRATEGIES
 
-logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+for _name in ("lightning.pytorch", "lightning.fabric"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 # Said by Lightning about itself, or about loaders that are a tensor in memory.
 NOISE = (
     ".*LeafSpec.*",
     ".*smaller than the logging interval.*",
     ".*does not have many workers.*",
     ".*litlogger.*",
+    ".*all_gather is deprecated.*",
+    ".*Grad strides do not match.*",  # of kernels with one channel, whose strides say nothing
 )
 for _noise in NOISE:
     warnings.filterwarnings("ignore", _noise)
@@ -25,7 +29,7 @@ def trainer_settings(environment: Environment) -> dict[str, Any]:
     return {
         "accelerator": environment.accelerator,
         "devices": environment.devices,
-        "strategy": environment.strategy,
+        "strategy": STRATEGIES[environment.strategy](),
         "num_nodes": environment.num_nodes,
         "precision": precision(environment),
         "use_distributed_sampler": False,

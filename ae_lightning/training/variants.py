@@ -12,19 +12,21 @@ from ae_lightning.data.prepared import Prepared
 from ae_lightning.items import Variant
 from ae_lightning.nn import storage
 from ae_lightning.nn.stack import Stack, chain_specs
-from ae_lightning.nn.weights import Weighting
 from ae_lightning.training.callbacks import write_curve
 from ae_lightning.training.documents import Surroundings, surround, weighting
+from ae_lightning.training.first_step import first_step
 from ae_lightning.training.fit import Fit, fit
 from ae_lightning.training.lsa import lsa_stack
 from ae_lightning.training.pca import pca_stack
 from ae_lightning.training.sequences import SequenceReconstruction, examples, sequence_stack
+from ae_lightning.training.views import ViewReconstruction
 
 
 def closed_form(variant: Variant, below: Stack, data: Prepared, how: Fit) -> Stack:
     """PCA with as many components as the variant's only size; it has no learning curve."""
     _nothing_learned(how)
-    return pca_stack(data, variant.sizes[0])
+    first = first_step(variant, data, below)
+    return pca_stack(data, variant.sizes[0], first, variant.code_activation)
 
 
 def backpropagation(variant: Variant, below: Stack, data: Prepared, how: Fit) -> Stack:
@@ -38,26 +40,28 @@ def backpropagation(variant: Variant, below: Stack, data: Prepared, how: Fit) ->
         output=below.specs[-1].activation if below.specs else variant.output,
         kind=variant.layer,
     )
-    first = weighting(variant.weights, data) if variant.weights else below.weighting
-    stack = Stack([*below.layers, *storage.build(new).layers], first)
+    stack = Stack([*below.layers, *storage.build(new).layers], first_step(variant, data, below))
     if neighbours := variant.neighbours:
         how = replace(how, module=partial(Surroundings, share=neighbours.share))
         return fit(stack, *surround(stack, data, neighbours), how)
+    if how.views:
+        how = replace(how, module=ViewReconstruction)
     limit = how.environment.memory_limit_mb
     train, validation = (in_memory(data.inputs(split), limit) for split in ("train", "validation"))
     return fit(stack, train, validation, how)
 
 
 def vectors(variant: Variant, below: Stack, data: Prepared, how: Fit) -> Stack:
-    """The vector-space model: the weighted words themselves are the code."""
+    """The vector-space model: the weighted words, or the images, themselves are the code."""
     _nothing_learned(how)
-    return Stack([], _weighting(variant, data))
+    return Stack([], first_step(variant, data, below))
 
 
 def lsa(variant: Variant, below: Stack, data: Prepared, how: Fit) -> Stack:
     """Latent semantic analysis with as many components as the variant's only size."""
     _nothing_learned(how)
-    return lsa_stack(data, _weighting(variant, data), variant.sizes[0])
+    assert variant.weights is not None  # checked with params.yaml
+    return lsa_stack(data, weighting(variant.weights, data), variant.sizes[0])
 
 
 def sequence(variant: Variant, below: Stack, data: Prepared, how: Fit) -> Stack:
@@ -68,11 +72,6 @@ def sequence(variant: Variant, below: Stack, data: Prepared, how: Fit) -> Stack:
     validation = corpus.sequences("validation")
     how = replace(how, module=SequenceReconstruction, kind="sequence")
     return fit(stack, train, validation, how)
-
-
-def _weighting(variant: Variant, data: Prepared) -> Weighting:
-    assert variant.weights is not None  # checked with params.yaml
-    return weighting(variant.weights, data)
 
 
 def _nothing_learned(how: Fit) -> None:

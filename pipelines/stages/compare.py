@@ -3,6 +3,8 @@
 from ae_lightning.config import environment, load
 from ae_lightning.data.prepared import Prepared
 from ae_lightning.evaluation.compare import compare
+from ae_lightning.evaluation.module import leading
+from ae_lightning.launch import together
 from pipelines.paths import COMPARISON, PREPARED, REPEATS
 
 
@@ -11,4 +13,5 @@ def run() -> None:
     params = load()
     names = params.repeats.variants
     data = {name: Prepared.open(PREPARED / params.variants[name].data) for name in names}
-    compare(data, params.repeats.seeds, environment(), REPEATS, COMPARISON)
+    with together(environment()) as here, leading(here):
+        compare(data, params.repeats.seeds, here, REPEATS, COMPARISON)

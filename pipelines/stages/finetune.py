@@ -2,6 +2,8 @@
 
 from ae_lightning.config import environment, load, pick
 from ae_lightning.data.prepared import Prepared
+from ae_lightning.items import SOLVED
+from ae_lightning.launch import alone, together
 from ae_lightning.nn import storage
 from ae_lightning.training.fit import Fit
 from ae_lightning.training.variants import FITTERS
@@ -13,21 +15,24 @@ def run(name: str) -> None:
     """Train variant ``name`` of params.yaml."""
     variant = pick(load().variants, name, "variant")
     data, below = Prepared.open(PREPARED / variant.data), storage.load_input(variant.input)
-    with tracking.start(
+    recorded = tracking.start(
         experiment=variant.data,
         name=name,
         stage="finetune",
         parameters=variant.model_dump(mode="json"),
         inputs=[ARTIFACTS / variant.input],
         dataset=data.folder,
-    ) as recording:
+    )
+    shared = together(environment(), needed=variant.kind not in SOLVED)
+    with shared as here, recorded as recording:
         how = Fit.of(
             variant,
-            environment(),
+            here,
             title=f"finetune {name}",
             logger=recording.logger,
             curve=CURVES / "finetune" / f"{name}.csv",
         )
         stack = FITTERS[variant.kind](variant, below, data, how)
+        alone(here)
         storage.save(stack, MODELS / name, variant.data)
         recording.log_model(MODELS / name)

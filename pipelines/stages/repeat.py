@@ -2,6 +2,7 @@
 
 from ae_lightning.config import environment, load, pick
 from ae_lightning.data.prepared import Prepared
+from ae_lightning.launch import alone, together
 from ae_lightning.nn import storage
 from ae_lightning.training.repeat import Repeat
 from pipelines.paths import PREPARED, REPEATS
@@ -13,5 +14,7 @@ def run(name: str, seed: int) -> None:
     variant = pick(params.variants, name, "variant")
     folder = REPEATS / f"{name}-{seed}"
     data = Prepared.open(PREPARED / variant.data)
-    repeat = Repeat(name, seed, params, data, environment(), curve=folder / "curve.csv")
-    storage.save(repeat.run(), folder / "model", variant.data)
+    with together(environment()) as here:
+        stack = Repeat(name, seed, params, data, here, curve=folder / "curve.csv").run()
+        alone(here)
+        storage.save(stack, folder / "model", variant.data)

@@ -1,17 +1,18 @@
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from ae_lightning.evaluation.claims import MEASURES, claims
+from ae_lightning.evaluation.claims import FOR_PICTURES, FOR_STROKES, claims
 from ae_lightning.nn import storage
 from ae_lightning.nn.conv import ConvSpec
 from ae_lightning.nn.dense import DenseSpec
 from ae_lightning.nn.stack import chain_specs
 
 PLANE = {"generation", "axes"}
-ALWAYS = set(MEASURES) - PLANE - {"positions"}
+ALWAYS = set(FOR_STROKES) - PLANE - {"positions"}
 
 
 def conv(unpooling, shape=(1, 8, 8)):
@@ -47,3 +48,26 @@ def test_switches_carry_bits_past_the_code(measured):
     assert found["positions"] == {"bits": 2 * (3 * 16 + 3 * 4)}
     assert set(found) == ALWAYS | {"positions"}
     assert "positions" not in claims(measured(storage.build([conv("repeat")])))
+
+
+def test_pictures_have_no_strokes_and_few_images_do(measured):
+    torch.manual_seed(0)
+    specs = chain_specs(64, [6, 2], hidden="gelu", code="linear", output="sigmoid")
+    stack = measured(storage.build(specs))
+    few, all_of_them = claims(stack, FOR_PICTURES), claims(stack)
+    assert set(few) == set(all_of_them) - {"axes"}
+    for name in set(few) - {"copying"}:  # 32 images are few already; noise there is as asked for
+        assert few[name] == all_of_them[name]
+    assert few["copying"] == pytest.approx(all_of_them["copying"], rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["corruption", "jacobian", "shift"])
+def test_a_measure_on_few_images_is_that_on_a_test_part_of_them_alone(measured, name):
+    torch.manual_seed(0)
+    specs = chain_specs(64, [6, 3], hidden="gelu", code="linear", output="sigmoid")
+    stack = measured(storage.build(specs))
+    measure = FOR_STROKES[name]
+    asked = measure(stack, count=5)
+    few = np.array(stack.data.inputs("test")[:5])
+    np.save(stack.data.folder / "test_inputs.npy", few)
+    assert asked == measure(stack) != measure(stack, count=4)

@@ -35,8 +35,7 @@ def test_precision_is_that_of_brute_force_over_labelled_documents(notes):
     found = retrieval(collection(stack, notes), "test", DATABASE)["retrieval"]
     counts = [np.concatenate([notes.counts(s)[:] for s in part]) for part in (["test"], DATABASE)]
     queries, database = (
-        np.where(c > 0, 1 + np.log(np.maximum(c, 1)), 0) * stack.weighting.idf.numpy()
-        for c in counts
+        np.where(c > 0, 1 + np.log(np.maximum(c, 1)), 0) * stack.first.idf.numpy() for c in counts
     )
     asked, labels = notes.labels("test"), np.concatenate([notes.labels(s) for s in DATABASE])
     queries, asked = queries[asked.any(1)], asked[asked.any(1)]

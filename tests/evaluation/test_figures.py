@@ -124,3 +124,40 @@ def test_errors_axis_has_enough_numbers_and_none_over_another(highest):
     for below, above in pairwise(seen):
         assert below.label1.get_window_extent().y1 < above.label1.get_window_extent().y0
         assert float(below.label1.get_text()) == pytest.approx(below.get_loc())
+
+
+def named(figure):
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+def test_classes_of_long_names_are_told_in_a_legend():
+    points, labels = RANDOM.normal(size=(60, 2)), np.arange(60) % 3
+    figure = figures.scatter(points, labels, ["cat", "dog", "automobile"], "codes")
+    (axes,) = figure.axes
+    assert named(figure) == ["cat", "dog", "automobile"]
+    assert not axes.texts
+    for number, dots in enumerate(axes.collections):
+        np.testing.assert_array_equal(dots.get_offsets(), points[labels == number])
+    handles = figure.legends[0].legend_handles
+    colours = [dots.get_facecolor()[0][:3].tolist() for dots in axes.collections]
+    assert [handle.get_facecolor()[0][:3].tolist() for handle in handles] == colours
+
+
+def test_classes_of_one_letter_are_named_where_they_are():
+    points, labels = RANDOM.normal(size=(60, 2)), np.arange(60) % 2
+    figure = figures.scatter(points, labels, ["0", "1"], "codes")
+    assert not figure.legends
+    for number, text in enumerate(figure.axes[0].texts):
+        assert text.get_text() == str(number)
+        np.testing.assert_allclose(text.xy, np.median(points[labels == number], axis=0))
+
+
+def test_more_classes_than_colours_say_so_and_none_have_one():
+    points = RANDOM.normal(size=(60, 2))
+    many = figures.scatter(points, np.arange(60) % 30, [f"class {n}" for n in range(30)], "codes")
+    assert len(named(many)) == 20
+    assert many.legends[0].get_title().get_text() == "20 of 30 classes"
+    none = figures.scatter(points, np.zeros(60, int), [], "codes")
+    assert not none.legends
+    (dots,) = none.axes[0].collections
+    assert len(dots.get_offsets()) == 60

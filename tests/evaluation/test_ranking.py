@@ -1,9 +1,12 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from ae_lightning.evaluation import ranking as module
+from ae_lightning.evaluation.joined import Joined
 from ae_lightning.evaluation.ranking import (
     DISTANCES,
     average_precision,
@@ -20,6 +23,13 @@ def points():
     random = np.random.default_rng(0)
     queries, database = random.normal(size=(40, 5)), random.normal(size=(90, 5))
     return queries, random.integers(0, 4, 40), database, random.integers(0, 4, 90)
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """As if the database were far too large for float64: seven rows of five numbers at a time."""
+    monkeypatch.setattr(module, "WHOLE", 0)
+    monkeypatch.setattr(module, "BLOCK", 7 * 5 + 4)
 
 
 @pytest.mark.parametrize("distance", DISTANCES)
@@ -136,3 +146,45 @@ def test_a_permuted_database_scores_the_same(points):
     order = np.random.default_rng(2).permutation(90)
     for section, figures in score(queries, wanted, database[order], labels[order]).items():
         assert figures == pytest.approx(score(*points)[section], rel=1e-12)
+
+
+def test_blocks_of_the_database_change_nothing(points, small_blocks):
+    queries, wanted, database, labels = points
+    reference = NearestNeighbors(n_neighbors=90, algorithm="brute").fit(database)
+    joined = Joined([database[:40], database[40:]])
+    assert np.array_equal(ranking(queries, joined), reference.kneighbors(queries)[1])
+    whole = score(*points)
+    assert score(queries, wanted, joined, labels) == whole
+
+
+def test_distances_of_bytes_are_whole_numbers(small_blocks):
+    random = np.random.default_rng(0)
+    queries, database = (random.integers(0, 256, (n, 300)).astype(np.uint8) for n in (6, 50))
+    exact = ((queries[:, None].astype(np.int64) - database.astype(np.int64)) ** 2).sum(2)
+    assert np.array_equal(DISTANCES["euclidean"](queries, database), exact)
+
+
+def test_memory_does_not_grow_with_a_wide_database(monkeypatch):
+    monkeypatch.setattr(module, "WHOLE", 2**18)
+    monkeypatch.setattr(module, "BLOCK", 2**16)
+    peaks = []
+    for width in (250, 1000):
+        database = np.zeros((4000, width), np.uint8)
+        tracemalloc.start()
+        ranking(database[:20], database)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
+    assert peaks[1] < 4000 * 1000 * 8 / 4  # the database in float64 would be that four times
+
+
+def test_a_large_database_gets_small_chunks_of_queries(points, monkeypatch):
+    queries, wanted, database, labels = points
+    whole, sizes = score(*points), []
+    ranked = module.ranking
+    monkeypatch.setattr(module, "CELLS", 3 * 90 + 1)
+    monkeypatch.setattr(module, "ranking", lambda q, *a: sizes.append(len(q)) or ranked(q, *a))
+    found = score(queries, wanted, database, labels)
+    assert sorted(set(sizes)) == [1, 3]  # 40 queries
+    for section, figures in found.items():
+        assert figures == pytest.approx(whole[section], rel=1e-12)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ae_lightning.nn import storage
-from ae_lightning.nn.activations import ACTIVATIONS
+from ae_lightning.nn.activations import ACTIVATIONS, OF_ROWS
 from ae_lightning.nn.conv import ConvSpec
 from ae_lightning.nn.dense import DenseLayer, DenseSpec, TiedLayer
 from ae_lightning.nn.jacobian import (
@@ -46,7 +46,7 @@ def layer(kind, activation="sigmoid"):
 
 
 @pytest.mark.parametrize("kind", [DenseLayer, TiedLayer])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS.keys() - OF_ROWS))
 def test_the_closed_form_is_that_of_the_full_jacobian(kind, activation, x):
     one = layer(kind, activation)
     torch.testing.assert_close(layer_jacobian_norm2(one, x), norm2(one.encode, x))
@@ -140,7 +140,7 @@ def test_training_on_the_penalty_flattens_the_encoder(deep, x):
     assert norm2(deep.encode, x.detach()).mean() < 0.5 * before
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS.keys() - OF_ROWS))
 @pytest.mark.parametrize("sizes", [[5], [5, 3]])
 def test_half_width_training_can_be_penalised(sizes, activation):
     torch.manual_seed(0)

@@ -5,9 +5,10 @@ import pytest
 import torch
 from sklearn.feature_extraction.text import TfidfTransformer
 
+from ae_lightning.nn.activations import unit
 from ae_lightning.nn.dense import DenseLayer, DenseSpec
 from ae_lightning.nn.stack import Stack
-from ae_lightning.nn.weights import WEIGHTS, Weighting, to_length
+from ae_lightning.nn.weights import WEIGHTS, Weighting
 
 COUNTS = torch.tensor([[2.0, 0.0, 1.0], [0.0, 1.0, 4.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
 IDF = torch.tensor([2.0, 3.0, 0.5])
@@ -53,6 +54,6 @@ def test_the_target_is_what_the_output_can_answer(output, weights, row):
 
 
 def test_every_document_gets_one_length():
-    rows = to_length(COUNTS)
+    rows = unit(COUNTS)
     assert rows[:3].square().mean(1).tolist() == pytest.approx([1, 1, 1])
     assert not rows[3].any()

@@ -161,7 +161,7 @@ def test_without_pretraining_all_layers_are_new(tiny, how):
     ("options", "said"),
     [
         ({"kind": "rbm", "activation": "sigmoid"}, ["layers.top.kind", "probabilities", "'tanh'"]),
-        ({"kind": "conv"}, ["layers.top.kind", "grey images", "8 numbers"]),
+        ({"kind": "conv"}, ["layers.top.kind", "needs images", "8 numbers"]),
     ],
 )
 def test_a_kind_that_does_not_fit_gets_one_line(tiny, below, how, options, said):

@@ -66,7 +66,7 @@ def test_layers_on_a_bag_of_words_keep_its_weighting(notes, how):
     below = pretrain("one", first, Stack([]), notes, how())
     second = Layer(data="notes", input="layers/one", units=2, activation="linear")
     stack = pretrain("two", second, below, notes, how())
-    assert stack.weighting is below.weighting
+    assert stack.first is below.first
     assert stack.encode(torch.from_numpy(notes.counts("test")[:])).shape == (20, 2)
 
 

@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from sklearn.preprocessing import normalize
 
-from ae_lightning.artifacts import Codes, Encoded, open_documents
 from ae_lightning.data.text import tokenize
 from ae_lightning.errors import UserError
+from ae_lightning.search.encoded import Codes, Encoded, open_documents
 
 Floats = NDArray[np.float32]
 SHOWN = 60

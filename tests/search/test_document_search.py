@@ -16,7 +16,6 @@ from scipy.sparse import csr_array, issparse
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.metrics.pairwise import cosine_similarity, euclidean_distances
 
-from ae_lightning.artifacts import Encoded
 from ae_lightning.data.corpus import Corpus
 from ae_lightning.data.prepared import SPLITS
 from ae_lightning.errors import UserError
@@ -24,12 +23,13 @@ from ae_lightning.nn import storage
 from ae_lightning.nn.sequence import SequenceLayer, SequenceSpec
 from ae_lightning.nn.stack import Stack
 from ae_lightning.nn.weights import Weighting
-from ae_lightning.search import DocumentIndex, Hit, smallest
+from ae_lightning.search.documents import DocumentIndex, Hit, smallest
+from ae_lightning.search.encoded import Encoded
 from ae_lightning.training.lsa import lsa_stack
 from pipelines import cli
-from pipelines.search import table
+from pipelines.search_documents import table
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 QUERY = "crude barrel says wheat"
 
 
@@ -221,7 +221,7 @@ def on_images(folder):
         (other_vocabulary, r"models/lsa-4: must take the 11 terms of .*prepared/notes, found 14, "
          r"so it is stale; run: dvc repro evaluate@lsa-4$"),
         (without_documents, r"prepared/notes: no prepared data here .*dvc repro prepare@notes$"),
-        (on_images, r"models/lsa-4: only variants on documents can be searched, "
+        (on_images, r"models/lsa-4: must be a variant on documents to search them, "
          r"found images \(notes\); there is tfidf$"),
     ],
 )  # fmt: skip
@@ -341,7 +341,7 @@ def test_a_terminal_gets_what_it_can_show(artifacts, monkeypatch):
 
 def test_search_loads_no_training_library(artifacts):
     code = (
-        "import sys; from ae_lightning.search import DocumentIndex; "
+        "import sys; from ae_lightning.search.documents import DocumentIndex; "
         f"assert DocumentIndex.open('lsa-4').search({QUERY!r}); "
         "print({'lightning', 'mlflow', 'prefect', 'dvc', 'matplotlib'} & set(sys.modules))"
     )

@@ -1,0 +1,48 @@
+"""What tells one training from another: by it a killed one is found again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor
+
+from ae_lightning.data.batches import Array
+from ae_lightning.data.rows import Rows
+from ae_lightning.nn.stack import Stack
+from ae_lightning.training.trainer import precision
+
+if TYPE_CHECKING:
+    from ae_lightning.training.fit import Fit
+
+
+def fingerprint(stack: Stack, data: Iterable[Array], how: Fit) -> str:
+    """Name of a training by all that decides its result: settings, first weights, data.
+
+    How many devices there are is no part of it, so that a training may go on with others.
+    """
+    digest = hashlib.sha256(how.training.model_dump_json().encode())
+    objective = [sorted(table.items()) for table in (how.penalties, how.corruption)]
+    width = precision(how.environment)
+    settings = (objective, how.views, stack.specs, how.kind, how.origin, width)
+    digest.update(repr(settings).encode())
+    digest.update((how.source or contents(layers(stack), data)).encode())
+    return digest.hexdigest()[:16]
+
+
+def layers(stack: Stack) -> list[Tensor]:
+    """Weights of all layers, but not what the first step has computed from the data."""
+    return [value for key, value in stack.state_dict().items() if not key.startswith("first.")]
+
+
+def contents(tensors: Iterable[Tensor], arrays: Iterable[Array]) -> str:
+    """SHA-256 of tensors and arrays, byte for byte."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(tensor.numpy().tobytes())
+    for array in arrays:
+        for part in array.arrays if isinstance(array, Rows) else [array]:
+            digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()

@@ -1,0 +1,76 @@
+"""Fully sharded training (FSDP): each process holds a part of every weight and of its optimiser.
+
+Rajbhandari et al. (2020), "ZeRO: Memory optimizations toward training trillion parameter models",
+stage 3, as PyTorch's ``fully_shard`` does it. A weight is whole only while it is used.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, cast
+
+from torch import Tensor
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+
+from ae_lightning import ranks
+from ae_lightning.config import Environment
+from ae_lightning.errors import UserError
+from ae_lightning.nn.dense import DenseLayer
+from ae_lightning.nn.stack import Stack
+from ae_lightning.training.strategies import FullySharded
+
+if TYPE_CHECKING:
+    from ae_lightning.training.fit import Reconstruction
+
+BY_PARTS = ("adamw",)
+"""Optimisers that need no matrix as a whole, in a form that PyTorch can do on parts."""
+
+
+def shard(module: Reconstruction) -> None:
+    """Split the module's weights over the processes if its trainer's strategy is to shard.
+
+    Of dense layers each matrix is gathered by itself when it is used; everything else is together.
+
+    Raises:
+        UserError: if the optimiser or a penalty needs whole matrices.
+    """
+    if not isinstance(module.trainer.strategy, FullySharded):
+        return
+    _check(module)
+    mesh = module.device_mesh["data_parallel"]  # type: ignore[index]
+    for layer in module.stack.layers:
+        if isinstance(layer, DenseLayer):
+            fully_shard(layer.encoder, mesh=mesh)
+            fully_shard(layer.decoder, mesh=mesh)
+    fully_shard(module, mesh=mesh)
+    for step in ("training_step", "validation_step"):
+        register_fsdp_forward_method(module, step)
+
+
+def _check(module: Reconstruction) -> None:
+    optimizer = module.training_config.optimizer
+    if optimizer not in BY_PARTS:
+        raise UserError(
+            f"AE_STRATEGY: fsdp needs train.optimizer {' or '.join(BY_PARTS)}, found {optimizer}, "
+            "which takes whole matrices; use AE_STRATEGY=ddp or change it"
+        )
+    if "contractive" in module.penalties:  # derived twice, and in between a weight is no more whole
+        raise UserError(
+            "AE_STRATEGY: fsdp takes no contractive penalty, found one; use AE_STRATEGY=ddp"
+        )
+
+
+def trained_copy(stack: Stack, environment: Environment) -> Stack:
+    """The stack that is trained: itself, or a copy where it will be split and cannot be joined."""
+    return copy.deepcopy(stack) if environment.strategy == "fsdp" else stack
+
+
+def weights(stack: Stack, *, split: bool) -> dict[str, Tensor]:
+    """Copies of all weights on the CPU, in the first process; nothing in others."""
+    if split:
+        options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+        return cast(dict[str, Tensor], get_model_state_dict(stack, options=options))
+    if not ranks.is_first():
+        return {}
+    return {key: value.detach().cpu().clone() for key, value in stack.state_dict().items()}

@@ -1,0 +1,184 @@
+"""A process that trains every kind of stack a little and stores the result.
+
+    python trainings.py OUT [CASE...]
+
+It runs in as many processes as AE_DEVICES, torchrun or SLURM say. What it stores must not depend on
+their number.
+"""
+
+import csv
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from ae_lightning import ranks
+from ae_lightning.config import Environment, environment
+from ae_lightning.data.prepared import Prepared
+from ae_lightning.data.sequences import Sequences
+from ae_lightning.errors import UserError
+from ae_lightning.evaluation import module as evaluation
+from ae_lightning.evaluation.module import Evaluator, leading
+from ae_lightning.items import Layer, Training, Views
+from ae_lightning.launch import together
+from ae_lightning.nn import storage
+from ae_lightning.nn.conv import ConvSpec
+from ae_lightning.nn.dense import DenseSpec, TiedLayer
+from ae_lightning.nn.sequence import SequenceLayer, SequenceSpec
+from ae_lightning.nn.stack import Stack, chain_specs
+from ae_lightning.training import fit as fits
+from ae_lightning.training.boltzmann import ContrastiveDivergence
+from ae_lightning.training.fit import Fit, fit
+from ae_lightning.training.pretrain import pretrain
+from ae_lightning.training.sequences import SequenceReconstruction
+from ae_lightning.training.views import ViewReconstruction
+from tests.conftest import bars
+
+OUT = Path(sys.argv[1])
+RANDOM = np.random.default_rng(0)
+IMAGES = [bars(examples, seed)[0] for seed, examples in enumerate((96, 25))]
+COLOURED = RANDOM.integers(0, 256, (66, 6, 6, 3), np.uint8)
+LENGTHS = RANDOM.integers(0, 9, 121)
+TOKENS = Sequences(RANDOM.integers(3, 30, LENGTHS.sum()), np.concatenate([[0], LENGTHS.cumsum()]))
+MEASURED = {"sequence": TOKENS, "views": COLOURED}
+UNEVEN = {"epochs": 3, "batch_size": 33, "optimizer": "adamw", "learning_rate": 0.01}
+
+
+def settings(here: Environment, name: str, **options: Any) -> Fit:
+    given = {key: options.pop(key) for key in [*options] if key in Training.model_fields}
+    training = Training(**(UNEVEN | given))
+    places = {"curve": OUT / f"{name}.csv", "resume": OUT / "resume"}
+    return Fit(training, here, title=name, **places, **options)
+
+
+def dense(how: Callable[..., Fit]) -> Stack:
+    specs = chain_specs(64, (16, 5), hidden="gelu", code="linear", output="sigmoid")
+    noise = {"mask": 0.3, "gaussian": 0.4, "salt-and-pepper": 0.2}
+    penalties = {"l2": 0.01, "contractive": 0.001}
+    options = {"shift": 1, "corruption": noise, "penalties": penalties, "weight_decay": 0.1}
+    return fit(storage.build(specs), *IMAGES, how(**options))
+
+
+def muon(how: Callable[..., Fit]) -> Stack:
+    specs = chain_specs(64, (16, 5), hidden="gelu", code="linear", output="sigmoid")
+    return fit(storage.build(specs), *IMAGES, how(optimizer="muon"))
+
+
+def plain(how: Callable[..., Fit]) -> Stack:
+    specs = chain_specs(64, (16, 5), hidden="gelu", code="linear", output="sigmoid")
+    return fit(storage.build(specs), *IMAGES, how(optimizer="adamw", batch_size=32, epochs=12))
+
+
+def tied(how: Callable[..., Fit]) -> Stack:
+    spec = DenseSpec(kind="tied", inputs=64, units=7, activation="tanh", output="sigmoid")
+    return fit(storage.build([spec]), *IMAGES, how(penalties={"l1": 0.01}))
+
+
+def conv(how: Callable[..., Fit]) -> Stack:
+    image = (1, 8, 8)
+    options = {"kernel": 3, "pool": 2, "activation": "gelu", "output": "sigmoid"}
+    spec = ConvSpec.of(image, 4, unpooling="switches", **options)
+    return fit(storage.build([spec]), *IMAGES, how())
+
+
+def machine(how: Callable[..., Fit]) -> Stack:
+    spec = DenseSpec(kind="tied", inputs=64, units=6, activation="sigmoid", output="sigmoid")
+    options = {"optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.5}
+    module = partial(ContrastiveDivergence, steps=2)
+    return fit(Stack([TiedLayer(spec)]), *IMAGES, how(module=module, **options))
+
+
+def sequence(how: Callable[..., Fit]) -> Stack:
+    layer = SequenceLayer(SequenceSpec(inputs=30, units=6, width=8))
+    return fit(Stack([layer]), TOKENS, TOKENS, how(module=SequenceReconstruction))
+
+
+def views(how: Callable[..., Fit]) -> Stack:
+    specs = chain_specs(108, (12, 4), hidden="gelu", code="linear", output="sigmoid")
+    moved = Views(shift=1, flip=True, crop=0.6, colour=0.3, agreement=2.0)
+    settings = how(module=ViewReconstruction, views=moved)
+    return fit(storage.build(specs), COLOURED, COLOURED[:25], settings)
+
+
+def greedy(how: Callable[..., Fit]) -> Stack:
+    folder = OUT / "prepared"
+    if ranks.is_first() and not folder.exists():
+        folder.mkdir()
+        for split, images in zip(("train", "validation"), IMAGES, strict=True):
+            np.save(folder / f"{split}_inputs.npy", images)
+    ranks.barrier()
+    data = Prepared(folder, "idx", (8, 8), ())
+    below = storage.build([DenseSpec(inputs=64, units=9, activation="tanh", output="sigmoid")])
+    train = how().training.model_dump() | {"seed": 3}
+    layer = Layer(data="bars", input="layers/one", units=5, train=train)
+    return pretrain("two", layer, below, data, how())
+
+
+CASES: dict[str, Callable[[Callable[..., Fit]], Stack]] = {
+    case.__name__: case
+    for case in (dense, muon, plain, tied, conv, machine, sequence, views, greedy)
+}
+
+
+class Dies(Callback):
+    """Ends the process RANK in the midst of the epoch EPOCH of ``AE_TEST_DIES=RANK,EPOCH``."""
+
+    def on_train_batch_start(self, trainer: Any, *_: Any) -> None:
+        rank, epoch = map(int, os.environ["AE_TEST_DIES"].split(","))
+        if trainer.global_rank == rank and trainer.current_epoch == epoch:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def let_it_die() -> None:
+    trainer = fits.lightning.Trainer
+
+    def dying(callbacks: list[Callback], **options: Any) -> Any:
+        return trainer(callbacks=[Dies(), *callbacks], **options)
+
+    fits.lightning.Trainer = dying  # type: ignore[misc,assignment]
+
+
+def losses(name: str) -> np.ndarray:
+    """Losses by epoch, without their seconds."""
+    with (OUT / f"{name}.csv").open(newline="") as file:
+        return np.array([[float(loss or 0) for loss in row[2:]] for row in [*csv.reader(file)][1:]])
+
+
+def main(names: list[str]) -> None:
+    evaluation.BATCH, evaluation.FEWEST = 12, 2  # so that the last batch has one example
+    done: dict[str, Any] = {}
+    with together(environment()) as here:
+        print(f"rank {ranks.rank()} of {ranks.count()} has {torch.get_num_threads()} threads")
+        for name in names:
+            torch.manual_seed(7)
+            done[name] = CASES[name](partial(settings, here, name))
+        with leading(here):
+            for name, stack in [*done.items()]:
+                evaluator = Evaluator(stack, here)
+                data: Any = MEASURED.get(name, IMAGES[1])
+                done[f"{name}-codes"] = evaluator.codes(data)
+                done[f"{name}-few"] = evaluator.codes(data[:3])
+                done[f"{name}-errors"] = np.array([*evaluator.reconstruction(data).values()])
+                done[f"{name}-losses"] = losses(name)
+                weights = [value.flatten() for value in stack.state_dict().values()]
+                done[name] = torch.cat(weights).numpy()
+        np.savez(OUT / "done.npz", **done)
+
+
+if __name__ == "__main__":
+    if "AE_TEST_DIES" in os.environ:
+        let_it_die()
+    try:
+        main(sys.argv[2:] or [*CASES])
+    except UserError as error:
+        print(f"ae: {error}", file=sys.stderr)
+        sys.exit(2)
