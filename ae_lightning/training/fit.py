@@ -26,7 +26,7 @@ from ae_lightning.nn.stack import Stack
 from ae_lightning.shares import Share, jointly, sharing, weighed
 from ae_lightning.training.callbacks import KeepBest, Progress, ResumePoint, WholeFile, write_curve
 from ae_lightning.training.fingerprint import fingerprint
-from ae_lightning.training.sharded import shard, trained_copy
+from ae_lightning.training.sharded import number_parameters, shard, trained_copy
 from ae_lightning.training.trainer import trainer_settings
 
 RESUME = Path("artifacts/resume")
@@ -86,6 +86,10 @@ class Reconstruction(lightning.LightningModule):
     def configure_model(self) -> None:
         """Split the weights over the processes, where the strategy asks for it."""
         shard(self)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Save what any strategy can go on from."""
+        number_parameters(self, checkpoint)
 
     def configure_optimizers(self) -> Any:
         """The configured optimiser with its schedule, stepped every batch."""

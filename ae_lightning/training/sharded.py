@@ -7,7 +7,7 @@ stage 3, as PyTorch's ``fully_shard`` does it. A weight is whole only while it i
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
@@ -59,6 +59,24 @@ def _check(module: Reconstruction) -> None:
         raise UserError(
             "AE_STRATEGY: fsdp takes no contractive penalty, found one; use AE_STRATEGY=ddp"
         )
+
+
+def number_parameters(module: Reconstruction, checkpoint: dict[str, Any]) -> None:
+    """Number parameters in an optimiser's saved state as the module lists them, not by groups.
+
+    FSDP goes by that when it resumes; every other way goes by their order, whatever the numbers.
+    """
+    if isinstance(module.trainer.strategy, FullySharded):
+        return  # it has them so
+    listed = {id(parameter): number for number, parameter in enumerate(module.parameters())}
+    for optimizer, saved in zip(
+        module.trainer.optimizers, checkpoint["optimizer_states"], strict=True
+    ):
+        groups = [group["params"] for group in optimizer.param_groups]
+        numbers = [listed[id(parameter)] for group in groups for parameter in group]
+        saved["state"] = {numbers[old]: state for old, state in saved["state"].items()}
+        for group in saved["param_groups"]:
+            group["params"] = [numbers[old] for old in group["params"]]
 
 
 def trained_copy(stack: Stack, environment: Environment) -> Stack:

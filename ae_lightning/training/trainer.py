@@ -18,6 +18,7 @@ NOISE = (
     ".*does not have many workers.*",
     ".*litlogger.*",
     ".*all_gather is deprecated.*",
+    ".*recommended to use `self.log.*sync_dist.*",  # of a trainer of one process among others
     ".*Grad strides do not match.*",  # of kernels with one channel, whose strides say nothing
 )
 for _noise in NOISE:

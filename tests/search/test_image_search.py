@@ -226,9 +226,9 @@ HITS = [
 
 def test_the_table_is_whole_without_a_terminal():
     assert list(table(HITS, None)) == [
-        "    distance  class           split       number  file",
+        "    distance  class          split       number  file",
         " 9     0.123  tabby [31mcat  train        12345  a/b.png",
-        "10    12.500  dog             validation       7",
+        "10    12.500  dog            validation       7",
     ]
     assert max(map(len, table(HITS, 40))) == 40
 
