@@ -5,12 +5,14 @@ does the same once a training begins: too late to share what comes before it.
 """
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from lightning import Fabric
@@ -48,12 +50,13 @@ def together(environment: Environment, *, needed: bool = True) -> Iterator[Envir
     fabric = _fabric(settled)
     if not needed and fabric.global_rank:
         raise SystemExit(0)
-    if not needed or fabric.world_size == 1:
-        yield settled.single() if not needed else settled.model_copy(update={"strategy": "auto"})
-        return
-    strategy = "ddp" if settled.strategy == "auto" else settled.strategy
-    with _as_before(), _group(_fabric(settled, strategy=DDPStrategy(timeout=ranks.TIMEOUT))):
-        yield settled.model_copy(update={"strategy": strategy})
+    with _as_before():
+        if not needed or fabric.world_size == 1:
+            yield settled if needed and settled.strategy == "auto" else settled.single()
+            return
+        strategy = "ddp" if settled.strategy == "auto" else settled.strategy
+        with _group(_fabric(settled, strategy=DDPStrategy(timeout=ranks.TIMEOUT))):
+            yield settled.model_copy(update={"strategy": strategy})
 
 
 def alone(environment: Environment) -> Environment:
@@ -91,14 +94,22 @@ def _fabric(environment: Environment, **options: Any) -> Fabric:
 
 @contextmanager
 def _as_before() -> Iterator[None]:
-    """Leave the environment's variables and torch's threads as they were."""
+    """Let SIGTERM unwind the block; leave variables, threads and handlers as they were."""
     variables, threads = dict(os.environ), torch.get_num_threads()
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGTERM, _exit) if main else None
     try:
         yield
     finally:
+        if main:
+            signal.signal(signal.SIGTERM, handler)
         os.environ.clear()
         os.environ.update(variables)
         torch.set_num_threads(threads)
+
+
+def _exit(number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 @contextmanager

@@ -101,11 +101,11 @@ class BatchIndices(Sampler[Tensor]):
 
 
 def in_order(size: int, batch_size: int, rank: int, ranks: int) -> BatchIndices:
-    """Batches in order, a little larger where the last one would not have an example for each rank.
+    """Batches in order, larger where the last one would otherwise have none for some rank.
 
     A mean over nothing is no number.
     """
-    while 0 < size % batch_size < ranks:
+    while batch_size < size and 0 < size % batch_size < ranks:
         batch_size += 1
     return BatchIndices(size, batch_size, rank=rank, ranks=ranks)
 

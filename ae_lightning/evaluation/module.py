@@ -22,6 +22,7 @@ from ae_lightning.nn.activations import Activation, softmax
 from ae_lightning.nn.losses import multinomial, squared_error
 from ae_lightning.nn.sequence import token_accuracy, token_cross_entropy, with_end
 from ae_lightning.nn.stack import Stack
+from ae_lightning.training.callbacks import OwnSignals
 from ae_lightning.training.trainer import trainer_settings
 
 BATCH = 2000
@@ -158,7 +159,7 @@ _sent: list[Stack] = []
 
 def _trainer(environment: Environment) -> Trainer:
     settings = trainer_settings(environment) | {"precision": "32-true"}
-    return Trainer(logger=False, enable_checkpointing=False, **settings)
+    return Trainer(logger=False, enable_checkpointing=False, callbacks=[OwnSignals()], **settings)
 
 
 def _codes(trainer: Trainer, module: Evaluation, array: Array) -> NDArray[np.float32]:

@@ -1,9 +1,12 @@
 """What happens around an epoch: report it, remember the best weights, be able to go on."""
 
 import csv
+import signal
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from signal import SIGTERM, SIGUSR1
 from typing import Any
 
 import torch
@@ -30,6 +33,29 @@ def write_curve(rows: Iterable[Mapping[str, float]], path: Path) -> None:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+class OwnSignals(Callback):
+    """Leave it to the process what SIGTERM and SIGUSR1 do.
+
+    Lightning would answer by telling the other processes, which may be waiting for gradients, and
+    end with status 0; under SLURM by a checkpoint that it would then prefer to our resume points.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, Any] = {}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Remember what they do, before Lightning changes it."""
+        self._before = {number: signal.getsignal(number) for number in (SIGTERM, SIGUSR1)}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Let them do it again."""
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
+
+    on_test_start = on_predict_start = on_train_start
 
 
 class Progress(Callback):

@@ -24,7 +24,14 @@ from ae_lightning.nn.optim import build
 from ae_lightning.nn.penalties import PENALTIES
 from ae_lightning.nn.stack import Stack
 from ae_lightning.shares import Share, jointly, sharing, weighed
-from ae_lightning.training.callbacks import KeepBest, Progress, ResumePoint, WholeFile, write_curve
+from ae_lightning.training.callbacks import (
+    KeepBest,
+    OwnSignals,
+    Progress,
+    ResumePoint,
+    WholeFile,
+    write_curve,
+)
 from ae_lightning.training.fingerprint import fingerprint
 from ae_lightning.training.sharded import number_parameters, shard, trained_copy
 from ae_lightning.training.trainer import trainer_settings
@@ -160,7 +167,7 @@ def fit(stack: Stack, train: Array, validation: Array, how: Fit) -> Stack:
     )
     folder = how.resume / fingerprint(stack, (train, validation), how)
     progress, best, resume = Progress(how.title), KeepBest(), ResumePoint(folder)
-    callbacks: list[Callback] = [progress, best, resume]
+    callbacks: list[Callback] = [OwnSignals(), progress, best, resume]
     if training.patience:
         callbacks.append(EarlyStopping("val/loss", patience=training.patience))
     trainer = lightning.Trainer(
