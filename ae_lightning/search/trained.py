@@ -5,7 +5,7 @@ Nothing here needs ``params.yaml`` or training's libraries.
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -57,8 +57,16 @@ def prepared(name: str, artifacts: Path) -> Prepared:
     return _data(model)
 
 
-def open_variant(name: str, artifacts: Path, examples: str) -> Trained:
-    """Load variant ``name``, which must be on ``examples`` (documents, images).
+def open_variant(
+    name: str,
+    artifacts: Path,
+    examples: str | None = None,
+    *,
+    verify: Callable[[Path, str], None] | None = None,
+) -> Trained:
+    """Load variant ``name``, which must be on ``examples`` (documents, images), if they are named.
+
+    ``verify`` is given each folder that its codes depend on, before it is read, and its stage.
 
     Raises:
         UserError: there is no such variant, it was not trained, its data are absent, or it is on
@@ -66,8 +74,12 @@ def open_variant(name: str, artifacts: Path, examples: str) -> Trained:
     """
     data = prepared(name, artifacts)
     model = artifacts / "models" / name
-    if EXAMPLES[data.kind] != examples:
+    if examples and EXAMPLES[data.kind] != examples:
         raise _other(model, data, examples)
+    if verify:
+        verify(model, f"finetune@{name}")
+        if EXAMPLES[data.kind] == "documents":  # their vocabulary says what a text's numbers are
+            verify(data.folder, f"prepare@{data.folder.name}")
     return Trained(model, storage.load(model).eval(), data)
 
 

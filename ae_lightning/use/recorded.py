@@ -1,0 +1,66 @@
+"""Whether a folder still is what DVC recorded when a stage wrote it."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ae_lightning.errors import UserError
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The one in C reads a lock of 14,000 lines in 50 ms, the other takes a second."""
+
+
+def check_recorded(folder: Path, stage: str) -> None:
+    """Compare ``folder``, ``artifacts/...`` of a project, with the project's ``dvc.lock``.
+
+    What the lock does not record passes: a project without DVC, a model that ``ae finetune`` made.
+
+    Raises:
+        UserError: the lock has another hash; ``stage`` is what makes the folder.
+    """
+    root = folder.parents[2]
+    place = folder.relative_to(root).as_posix()
+    recorded = _outs(root / "dvc.lock").get(place)
+    if recorded is not None and recorded != (found := folder_md5(folder)):
+        raise UserError(
+            f"{folder}: must be what dvc.lock records (md5 {recorded[:8]}), found {found[:8]}: its "
+            f"files were altered; run: dvc checkout --force {place}, or dvc repro {stage}"
+        )
+
+
+def folder_md5(folder: Path) -> str:
+    """A folder's hash as DVC writes it: the MD5 of a JSON list of its files' own."""
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    listed = [
+        {"md5": _md5(path), "relpath": name}
+        for name, path in sorted(files.items())
+        if path.is_file()
+    ]
+    text = json.dumps(listed, sort_keys=True).encode()
+    return f"{hashlib.md5(text, usedforsecurity=False).hexdigest()}.dir"
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, _unsafe_md5).hexdigest()
+
+
+def _unsafe_md5() -> Any:
+    return hashlib.md5(usedforsecurity=False)
+
+
+def _outs(lock: Path) -> dict[str, str]:
+    """Hashes of all stages' outputs by path; {} without a lock."""
+    try:
+        stages = yaml.load(lock.read_text(encoding="utf-8"), Loader=LOADER)["stages"]  # noqa: S506
+        outs = [out for stage in stages.values() for out in stage.get("outs", ())]
+        return {out["path"]: out["md5"] for out in outs}
+    except FileNotFoundError:
+        return {}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{lock}: cannot be read ({' '.join(str(error).split())}); run: git checkout dvc.lock"
+        ) from error
