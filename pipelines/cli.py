@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from ae_lightning.errors import UserError
+from pipelines.use import commands
 
 app = typer.Typer(
     help="The classic deep-autoencoder family as one reproducible pipeline.",
@@ -64,9 +65,21 @@ def repeat(variant: Name, seed: Annotated[int, typer.Argument(help="Any whole nu
 
 
 @app.command(rich_help_panel=STAGES)
-def compare() -> None:
-    """Put the repeated trainings side by side: error by epoch and by seconds."""
-    _stage("compare")
+def compare(
+    variants: Annotated[
+        list[str] | None, typer.Argument(help="Evaluated variants; none: run the stage.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+) -> None:
+    """Put repeated trainings side by side, or the figures of the variants that are named.
+
+    Example: ae compare deep-30 pca-30 (without names it is the stage that dvc.yaml runs).
+    """
+    if not variants:
+        return _stage("compare")
+    from pipelines.use import compare
+
+    compare.compare(variants, as_json=json)
 
 
 @app.command(rich_help_panel=STAGES)
@@ -113,6 +126,9 @@ def search(
         variant, query or [], file=file, count=count, as_json=json, montage=montage
     ):
         raise typer.Exit(2)
+
+
+app.add_typer(commands.app)
 
 
 @app.command()

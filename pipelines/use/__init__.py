@@ -1,0 +1,1 @@
+"""The commands that use trained variants: list, compare, encode, reconstruct, generate, export."""

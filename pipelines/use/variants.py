@@ -1,0 +1,158 @@
+"""``ae list``: every variant of params.yaml, what it is on, and how far it has come."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from ae_lightning.config import Params, load
+from ae_lightning.datasets import Documents
+from ae_lightning.errors import UserError
+from ae_lightning.items import Variant
+from pipelines.paths import EVALUATION, MODELS
+from pipelines.results import METRICS
+
+SHOWN = ("SSE", "1-NN", "P@10", "MAP", "queries")
+"""Key figures, so few that a line fits into a terminal; `ae compare` has the others."""
+
+PIPED = 1000
+"""Columns where there is no terminal to be fitted into."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A variant; ``task`` is what its examples are, ``code`` how many numbers, None if unknown."""
+
+    variant: str
+    data: str
+    task: str
+    kind: str
+    code: int | None
+    trained: bool
+    evaluated: bool
+    figures: dict[str, float]
+
+    @property
+    def state(self) -> tuple[bool, bool]:
+        """Whether it is trained, and whether it was measured."""
+        return self.trained, self.evaluated
+
+
+STATES = {
+    (True, True): "ready",
+    (True, False): "trained",
+    (False, True): "measured",
+    (False, False): "-",
+}
+"""What there is of a variant: its model and its figures, one of them, or neither."""
+
+
+def show(*, as_json: bool) -> None:
+    """Print a table for each dataset, or a JSON array."""
+    rows = listed(load())
+    if as_json:
+        print(json.dumps([vars(row) for row in rows], indent=1))
+        return
+    console = terminal()
+    groups: dict[str, list[Listed]] = defaultdict(list)
+    for row in rows:
+        groups[row.data].append(row)
+    for data, some in groups.items():
+        console.print(_table(data, some))
+    console.print("ready: can be used; measured: its model is not here, run: ae flow VARIANT")
+
+
+def listed(params: Params) -> list[Listed]:
+    """All variants, in their order in params.yaml."""
+    return [_listed(name, variant, params) for name, variant in params.variants.items()]
+
+
+def metrics_of(name: str) -> dict[str, Any]:
+    """A variant's ``metrics.json``; {} if it was not evaluated.
+
+    Raises:
+        UserError: it is no JSON.
+    """
+    path = EVALUATION / name / "metrics.json"
+    try:
+        metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({error}); run: dvc repro evaluate@{name}"
+        ) from error
+    return metrics
+
+
+def value(metrics: Mapping[str, Any], name: str) -> float | None:
+    """The number under a dotted name."""
+    found: Any = metrics
+    for key in name.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found if isinstance(found, int | float) else None
+
+
+def terminal() -> Console:
+    """Standard output; tables are not cut where it is no terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PIPED)
+
+
+def _listed(name: str, variant: Variant, params: Params) -> Listed:
+    metrics = metrics_of(name)
+    figures = {heading: value(metrics, of) for heading, (of, _) in METRICS.items()}
+    return Listed(
+        variant=name,
+        data=variant.data,
+        task=_task(variant, params),
+        kind=variant.kind,
+        code=_code(variant, params, metrics),
+        trained=Path(MODELS / name / "model.json").is_file(),
+        evaluated=bool(metrics),
+        figures={heading: found for heading, found in figures.items() if found is not None},
+    )
+
+
+def _task(variant: Variant, params: Params) -> str:
+    if variant.kind == "sequence":
+        return "sequences"
+    return "documents" if isinstance(params.datasets[variant.data], Documents) else "images"
+
+
+def _code(variant: Variant, params: Params, metrics: Mapping[str, Any]) -> int | None:
+    """As measured; otherwise as configured, which for convolutions depends on the image's size."""
+    measured = value(metrics, "code.size")
+    if measured is not None:
+        return int(measured)
+    if variant.sizes:
+        return variant.sizes[-1]
+    layers = params.chain(variant.input)
+    top = params.layers[layers[-1]] if layers else None
+    return top.units if top and top.kind != "conv" else None
+
+
+def _table(data: str, rows: Sequence[Listed]) -> Table:
+    used = [heading for heading in SHOWN if any(heading in row.figures for row in rows)]
+    table = Table(title=f"{data}: {_tasks(rows)}", title_justify="left", box=SIMPLE_HEAD, padding=0)
+    for heading in ("variant", "kind", "code", "state", *used):
+        right = heading == "code" or heading in used
+        table.add_column(heading, justify="right" if right else "left", no_wrap=not right)
+    for row in rows:
+        figures = (_cell(heading, row.figures.get(heading)) for heading in used)
+        table.add_row(row.variant, row.kind, str(row.code or "?"), STATES[row.state], *figures)
+    return table
+
+
+def _tasks(rows: Sequence[Listed]) -> str:
+    return ", ".join(dict.fromkeys(row.task for row in rows))
+
+
+def _cell(heading: str, found: float | None) -> str:
+    return "" if found is None else f"{found:.{METRICS[heading][1]}f}"
