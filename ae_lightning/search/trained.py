@@ -139,7 +139,7 @@ def _absent(name: str, artifacts: Path) -> UserError:
     params, models = artifacts.parent / "params.yaml", artifacts / "models"
     if params.exists():
         pick(load(params).variants, name, "variant")
-        return UserError(f"{models / name}: not trained yet; run: dvc repro evaluate@{name}")
+        return UserError(f"{models / name}: not trained yet; run: ae flow {name}")
     there = [path.parent.name for path in sorted(models.glob("*/model.json"))]
     near = get_close_matches(name, there) or there
     return UserError(f"{models}: unknown variant {name!r}; there is {', '.join(near) or 'none'}")

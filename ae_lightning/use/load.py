@@ -8,6 +8,7 @@ from typing import Any
 
 from ae_lightning.data.corpus import Corpus
 from ae_lightning.data.text import FIRST_WORD
+from ae_lightning.errors import UserError
 from ae_lightning.nn.stack import Stack
 from ae_lightning.search.trained import EXAMPLES, Trained, open_variant, stale
 from ae_lightning.use.documents import DocumentModel
@@ -39,6 +40,10 @@ def load(name: str, artifacts: str | Path = "artifacts", *, verify: bool = True)
             files are absent, altered, or do not fit together; says what to run.
     """
     root = Path(artifacts)
+    if not root.is_dir():
+        raise UserError(
+            f"{root}: no such folder; go to the project's, or give its artifacts as the second"
+        )
     trained = open_variant(name, root, verify=check_recorded if verify else None)
     _check_fits(trained)
     return MODELS[kind(trained)](trained)

@@ -36,21 +36,12 @@ class Batches(Protocol):
 class Model(ABC, Generic[Examples, Answers]):
     """A variant that :func:`ae_lightning.load` loaded; it is trained and does not change.
 
-    Methods take as many examples as there are: they pass in batches of ``batch``. ``transform``,
-    ``inverse_transform`` and ``fit``, which does nothing, let it stand in a scikit-learn pipeline.
-
-    Examples, and what ``decode`` answers, depend on the variant:
-
-    ========= ======================================== =======================================
-    of        examples                                 reconstructions
-    ========= ======================================== =======================================
-    images    uint8 or floats in [0, 1], see           float32 ``(N, *shape)``, about [0, 1]
-              :class:`~ae_lightning.use.images.ImageModel`
-    documents a list of texts, see                     float32 ``(N, terms)``, a share or
-              :class:`~ae_lightning.use.documents.DocumentModel`  weight for each term
-    sequences a list of texts, see                     texts, word after word
-              :class:`~ae_lightning.use.sequences.SequenceModel`
-    ========= ======================================== =======================================
+    What examples are, and what they are reconstructed as, depends on the variant: see
+    :class:`~ae_lightning.use.images.ImageModel`,
+    :class:`~ae_lightning.use.documents.DocumentModel` and
+    :class:`~ae_lightning.use.sequences.SequenceModel`. They pass in batches of ``batch``, so that
+    memory does not grow with their number. ``transform``, ``inverse_transform`` and ``fit``, which
+    does nothing, let a model stand in a scikit-learn pipeline.
     """
 
     batch = 1000

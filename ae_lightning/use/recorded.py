@@ -21,8 +21,9 @@ def check_recorded(folder: Path, stage: str) -> None:
     Raises:
         UserError: the lock has another hash; ``stage`` is what makes the folder.
     """
-    root = folder.parents[2]
-    place = folder.relative_to(root).as_posix()
+    whole = folder.absolute()
+    root = whole.parents[2]
+    place = whole.relative_to(root).as_posix()
     recorded = _outs(root / "dvc.lock").get(place)
     if recorded is not None and recorded != (found := folder_md5(folder)):
         raise UserError(

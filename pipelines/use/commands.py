@@ -60,7 +60,7 @@ def encode(
     Example: ae encode text-128 --text "crude oil opec" --json
     """
     from pipelines.use import encode
-    from pipelines.use.inputs import Asked
+    from pipelines.use.asked import Asked
 
     encode.encode(Asked(variant, inputs or [], text or [], skip, not unverified), output, json)
 
@@ -88,7 +88,7 @@ def reconstruct(
     Example: ae reconstruct text-128 --text "crude oil opec"
     """
     from pipelines.use import reconstruct
-    from pipelines.use.inputs import Asked
+    from pipelines.use.asked import Asked
 
     asked = Asked(variant, inputs or [], text or [], skip, not unverified)
     reconstruct.reconstruct(asked, output, json)

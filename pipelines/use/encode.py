@@ -7,8 +7,9 @@ import numpy as np
 
 from ae_lightning.errors import UserError
 from pipelines.query import show
+from pipelines.use.asked import Asked, Batch
 from pipelines.use.codes import WRITERS, Floats, check_ending, write_codes
-from pipelines.use.inputs import Asked, Batch, over
+from pipelines.use.inputs import over
 
 
 def encode(asked: Asked, output: Path | None, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ae_lightning.data.pictures import SUFFIXES
 from ae_lightning.errors import UserError
 from ae_lightning.files import replaced_file, write_json
 from ae_lightning.use.documents import DocumentModel
@@ -16,11 +17,15 @@ from ae_lightning.use.filled import filled
 from ae_lightning.use.images import ImageModel, as_bytes
 from ae_lightning.use.pictures import PAIRS, pairs
 from pipelines.query import cut, plain, show
-from pipelines.use.codes import check_ending
-from pipelines.use.inputs import Asked, Batch, over
+from pipelines.use.asked import Asked, Batch
+from pipelines.use.codes import WRITERS, check_ending
+from pipelines.use.inputs import over
 
 WIDTH = 40
 """Columns of a terminal for where a document came from."""
+
+CAPTION = 13
+"""Characters of a file's name that fit beneath an image."""
 
 Row = dict[str, Any]
 
@@ -42,6 +47,7 @@ def reconstruct(asked: Asked, output: Path | None, as_json: bool) -> None:
 def _images(asked: Asked, model: ImageModel, output: Path | None, as_json: bool) -> None:
     if output is None and not as_json:
         raise UserError("reconstruct: needs somewhere to write to; give -o pairs.png, or a folder")
+    _check_folder(output)
     page = output is not None and output.suffix.lower() == ".png"
     folder: AbstractContextManager[Path | None] = nullcontext()
     if page:
@@ -61,6 +67,13 @@ def _images(asked: Asked, model: ImageModel, output: Path | None, as_json: bool)
     else:
         mean = np.mean([row["sse"] for row in rows])
         show([f"{len(rows):,} images, mean squared error {mean:.3g} an image: {output}"])
+
+
+def _check_folder(output: Path | None) -> None:
+    """A picture of another format, or a file of numbers, is not meant to be a folder."""
+    suffix = output.suffix.lower() if output else ""
+    if suffix in (SUFFIXES - {".png"}) | WRITERS.keys() | {".json"}:
+        raise UserError(f"{output}: must be a .png page of pairs or a folder; rename it")
 
 
 class Images:
@@ -87,7 +100,7 @@ class Images:
     def page(self, rows: Sequence[Row]) -> Image.Image:
         """The first pairs, with the name and the squared error of each."""
         originals, back = (np.stack(part) for part in zip(*self.kept, strict=True))
-        lines = [[plain(Path(row["input"]).name), f"{row['sse']:.3g}"] for row in rows]
+        lines = [[_end(plain(Path(row["input"]).name)), f"{row['sse']:.3g}"] for row in rows]
         left = f"the first {len(back)} of " if len(back) < len(rows) else ""
         title = f"{self.model.name}: {left}{len(rows):,} images, each with its squared error"
         return pairs(title, originals, back, lines[: len(back)])
@@ -131,6 +144,11 @@ def _texts(asked: Asked, model: Any, output: Path | None, as_json: bool) -> None
         show([json.dumps(rows)])
     else:
         show([f"{len(rows):,} documents: {output}"] if output else _table(rows))
+
+
+def _end(name: str) -> str:
+    """The end of a name, which has the number of an image in its array."""
+    return name if len(name) <= CAPTION else f"…{name[1 - CAPTION :]}"
 
 
 def _table(rows: Sequence[Row]) -> Iterator[str]:

@@ -248,7 +248,7 @@ def test_with_params_those_of_params_are_offered(artifacts):
     )
     with pytest.raises(UserError, match=r"^params.yaml: variants: unknown .*; there is text-3$"):
         DocumentIndex.open("text-33", artifacts)
-    line = r"models/text-3: not trained yet; run: dvc repro evaluate@text-3$"
+    line = r"models/text-3: not trained yet; run: ae flow text-3$"
     with pytest.raises(UserError, match=line):
         DocumentIndex.open("text-3", artifacts)
 

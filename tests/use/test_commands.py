@@ -40,6 +40,15 @@ def test_codes_as_parquet_csv_and_npy(scans, images, ae):
     np.testing.assert_allclose(np.load("codes.npy"), expected, atol=1e-6)
 
 
+def test_rows_are_in_the_order_of_the_inputs(scans, images, ae):
+    np.save("one.npy", images[7:8])
+    inputs = ["scans/1.png", "one.npy", "scans/0.png", "scans/1.png"]
+    rows = json.loads(ae("encode", "pca-5", *inputs, "--json")[1])
+    assert [row["input"] for row in rows] == ["scans/1.png", "one.npy:0", *inputs[2:]]
+    expected = load("pca-5").encode(images[[1, 7, 0, 1]])
+    np.testing.assert_allclose([row["code"] for row in rows], expected, atol=1e-5)
+
+
 def test_codes_as_json(scans, images, ae):
     status, output, errors = ae("encode", "pca-5", "scans/in", "--json")
     rows = json.loads(output)
@@ -74,7 +83,7 @@ def test_texts_of_every_form(artifacts, notes, ae):
         (["pca-5", "scans", "-o", "x.txt"], "x.txt: must end in .parquet or .csv or .npy"),
         (["pca-5", "scans", "-o", "folder.npy"], "folder.npy: must be a file, found a folder"),
         (["pca5", "scans", "-o", "x.npy"], "unknown variant 'pca5'; there is pca-5, pca-9, pca-2"),
-        (["pca-9", "scans", "-o", "x.npy"], "pca-9: not trained yet; run: "),
+        (["pca-9", "scans", "-o", "x.npy"], "pca-9: not trained yet; run: ae flow pca-9"),
         (["pca-5", "away.png", "-o", "x.npy"], "away.png: must be a picture that is there"),
         (["pca-5", "empty", "-o", "x.npy"], "empty: holds no images"),
         (["pca-5", "scans", "broken.png", "-o", "x.npy"], "broken.png: must be a picture that"),
@@ -83,7 +92,7 @@ def test_texts_of_every_form(artifacts, notes, ae):
         (["pca-5", "no.npy", "-o", "x.npy"], "no.npy: must be an array that numpy.save wrote"),
         (["pca-5", "--text", "crude", "-o", "x.npy"], "--text: is for documents"),
         (["text", "-o", "x.npy"], "text: found no input; give .txt, .jsonl or .csv files"),
-        (["text", "crude oil", "-o", "x.npy"], "(as in --text 'crude oil')"),
+        (["text", "crude oil", "-o", "x.npy"], "crude oil: no such file or folder; correct it"),
         (["text", "blank.txt", "-o", "x.npy"], "blank.txt: must not be empty; leave it out"),
         (["text", "latin.txt", "-o", "x.npy"], "latin.txt: line 1: must be UTF-8 text"),
         (["text", "--text", "crude", "--text", "", "-o", "x.npy"], "--text:1: must not be empty"),
@@ -170,7 +179,26 @@ def test_reconstructed_words(artifacts, ae):
     assert (status, output) == (0, "1 documents: x.json\n")
     [row] = json.loads(Path("x.json").read_text())
     assert row["reconstruction"] == load("sequence").reconstruct(["crude oil"])[0]
-    assert ae("reconstruct", "pca-5", "x.png")[2].startswith("ae: reconstruct: needs somewhere")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["pca-5", "scans"], "reconstruct: needs somewhere to write to; give -o pairs.png"),
+        (["pca-5", "scans", "-o", "x.jpg"], "x.jpg: must be a .png page of pairs or a folder"),
+        (["pca-5", "scans", "-o", "x.npy"], "x.npy: must be a .png page of pairs or a folder"),
+        (["pca-5", "scans", "-o", "all"], "all: must be a folder, found a file"),
+        (["pca-5", "scans", "away.png", "-o", "back"], "away.png: must be a picture that is there"),
+        (["text", "--text", "oil", "-o", "x.png"], "x.png: must end in .json"),
+    ],
+)
+def test_what_cannot_be_reconstructed(arguments, line, scans, ae):
+    Path("all").touch()
+    before = sorted(Path().rglob("*"))
+    status, output, errors = ae("reconstruct", *arguments)
+    assert (status, output, errors.count("\n")) == (2, "", 1)
+    assert line in errors
+    assert sorted(Path().rglob("*")) == before
 
 
 def test_the_plane_grows_to_the_right_and_upwards():

@@ -47,7 +47,7 @@ def test_the_hash_is_dvcs(tmp_path):
     assert folder_md5(tmp_path / "model") == by_dvc(tmp_path / "model")
 
 
-def test_what_dvc_recorded_loads_and_what_was_altered_does_not(artifacts, images):
+def test_what_dvc_recorded_loads_and_what_was_altered_does_not(artifacts, images, monkeypatch):
     folder = artifacts / "models" / "pca-5"
     lock(folder, by_dvc(folder))
     codes = load("pca-5", artifacts).encode(images)
@@ -63,6 +63,9 @@ def test_what_dvc_recorded_loads_and_what_was_altered_does_not(artifacts, images
         load("pca-5")
     assert load("pca-5", verify=False).encode(images).shape == codes.shape
     assert load("pca-2").code_size == 2  # of which the lock says nothing
+    monkeypatch.chdir(artifacts)
+    with pytest.raises(UserError, match=line):
+        load("pca-5", ".")
 
 
 def test_a_lock_that_is_no_lock_is_told(artifacts):
@@ -89,7 +92,7 @@ def other_size(folder):
         (spoil_weights, "models/pca-5: no usable model here"),
         (lambda folder: shutil.rmtree(folder / "prepared/tiny"), "run: dvc repro prepare@tiny"),
         (lambda folder: shutil.rmtree(folder / "models/pca-5"),
-         "models/pca-5: not trained yet; run: dvc repro evaluate@pca-5"),
+         "models/pca-5: not trained yet; run: ae flow pca-5"),
         (other_size, "must take the 64 numbers of an example of artifacts/prepared/tiny, found 63"),
     ],
 )  # fmt: skip
@@ -103,6 +106,11 @@ def test_artifacts_that_are_absent_or_broken(spoil, line, artifacts):
 def test_an_unknown_variant_offers_the_nearest(artifacts):
     with pytest.raises(UserError, match="unknown variant 'pca5'; there is pca-5, pca-9, pca-2"):
         load("pca5")
+
+
+def test_another_folder_is_told(artifacts):
+    with pytest.raises(UserError, match="elsewhere: no such folder; go to the project's, or give"):
+        load("pca-5", "elsewhere")
 
 
 def test_documents_need_their_own_vocabulary(artifacts):
