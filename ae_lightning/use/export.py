@@ -37,6 +37,7 @@ PARTS: Mapping[str, Callable[[Stack, Tensor], Tensor]] = {
 }
 """What is exported, each into a file of its own."""
 
+VOCABULARY = "vocabulary.json"
 Advance = Callable[[int], Any]
 
 
@@ -80,8 +81,11 @@ def export(
         if not any(part.file for part in found):
             raise UserError(f"{model.name}: {'; '.join(f'{p.part}: {p.reason}' for p in found)}")
         if isinstance(model, TextModel):
-            write_json(model.corpus.vocabulary, partial / "vocabulary.json")
+            write_json(model.corpus.vocabulary, partial / VOCABULARY)
         write_json(_about(model, split, found), partial / "export.json")
+        written = {path.name for path in partial.iterdir()}
+    for stale in {VOCABULARY, *(f"{part}.onnx" for part in PARTS)} - written:
+        (folder / stale).unlink(missing_ok=True)  # of an earlier export
     return found
 
 
