@@ -27,6 +27,9 @@ METRICS: Mapping[str, tuple[str, int]] = {
     "Hamming P@100": ("retrieval.hamming.precision@100", 4),
     "queries": ("queries.share@10", 4),
     "2-D 5-NN": ("embedding.knn@5", 4),
+    "error@100": ("pretrained.error@100.mean", 4),
+    "error@1000": ("pretrained.error@1000.mean", 4),
+    "error@all": ("pretrained.error@all.mean", 4),
 }
 RUN = "MLflow run"
 
@@ -86,7 +89,7 @@ def _datasets(root: Path) -> dict[str, str]:
     """Return the dataset of each variant, which is the MLflow experiment of its run."""
     params = root / "params.yaml"
     tree = yaml.safe_load(params.read_text(encoding="utf-8")) if params.exists() else {}
-    variants = tree.get("variants", {})
+    variants = tree.get("variants", {}) | tree.get("classifiers", {})
     return {name: entry["data"] for name, entry in variants.items() if "data" in entry}
 
 
