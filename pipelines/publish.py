@@ -14,6 +14,7 @@ from pipelines.tracking import STAGES
 
 Parameters = Callable[[str, str], Mapping[str, Any]]
 ARTIFACTS = Path("artifacts")
+RESULTS = {"classifiers": "grades"}  # folder of models -> that of their metrics, if another
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Made:
     @property
     def evaluation(self) -> Path:
         """Its metrics, figures and codes; absent for layers."""
-        return ARTIFACTS / "evaluation" / self.name
+        return ARTIFACTS / RESULTS.get(self.kind, "evaluation") / self.name
 
     @property
     def epochs(self) -> list[dict[str, float]]:
@@ -134,7 +135,7 @@ def _lacks(one: Made, known: tracking.Recorded | None) -> list[str]:
         "results": any(_differ(metrics.get(key), value) for key, value in results.items()),
         "files": one.evaluation.is_dir()
         and bool(results)
-        and tags.get("evaluation.digest") != identity.digest(one.evaluation),
+        and tags.get(f"{one.evaluation.parent.name}.digest") != identity.digest(one.evaluation),
     }
     return [part for part, lacking in lacks.items() if lacking]
 

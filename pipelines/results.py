@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ METRICS: Mapping[str, tuple[str, int]] = {
     "error@all": ("pretrained.error@all.mean", 4),
 }
 RUN = "MLflow run"
+FILES = ("artifacts/evaluation/*/metrics.json", "artifacts/grades/*/metrics.json")
 
 _console = Console(highlight=False, soft_wrap=True)
 
@@ -61,7 +63,7 @@ def metrics_rows(
     """
     datasets = _datasets(root)
     rows = []
-    for path in sorted(root.glob("artifacts/evaluation/*/metrics.json")):
+    for path in chain.from_iterable(sorted(root.glob(pattern)) for pattern in FILES):
         variant = path.parent.name
         if variant not in without:
             run = link(datasets[variant], variant) if variant in datasets else None

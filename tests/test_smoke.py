@@ -106,7 +106,7 @@ def test_the_flow_builds_everything(project: Path) -> None:
 @pytest.mark.smoke
 def test_then_classifiers_are_graded(project: Path) -> None:
     for name in TAUGHT:
-        folder = project / "artifacts" / "evaluation" / name
+        folder = project / "artifacts" / "grades" / name
         metrics = json.loads((folder / "metrics.json").read_text())
         assert metrics["pretrained"]["error@all"]["mean"] < 0.3
         assert metrics["frozen"]["error@100"]["mean"] < 0.8

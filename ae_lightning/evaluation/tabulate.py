@@ -15,8 +15,8 @@ COLUMNS = ("classifier", "start", "labels", "seeds", "error", "sd", "ahead", "se
 STARTS = ("pretrained", "random", "frozen")
 
 
-def tabulate(classifiers: Mapping[str, Classifier], evaluation: Path, folder: Path) -> None:
-    """Write ``errors.csv``, ``metrics.json`` and ``errors_DATASET.png`` for those evaluated.
+def tabulate(classifiers: Mapping[str, Classifier], grades: Path, folder: Path) -> None:
+    """Write ``errors.csv``, ``metrics.json`` and ``errors_DATASET.png`` for those in ``grades``.
 
     A row of the table is a start of a classifier with a number of labels: mean error and standard
     deviation over seeds, and by how much it is ``ahead`` of the random start on the same data, seed
@@ -26,7 +26,7 @@ def tabulate(classifiers: Mapping[str, Classifier], evaluation: Path, folder: Pa
     measured: dict[str, Metrics] = {
         name: json.loads(path.read_text(encoding="utf-8"))
         for name in classifiers
-        if (path := evaluation / name / "metrics.json").exists()
+        if (path := grades / name / "metrics.json").exists()
     }
     rows = [
         row

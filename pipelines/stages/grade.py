@@ -7,7 +7,7 @@ from ae_lightning.evaluation.grading import grade
 from ae_lightning.launch import together
 from ae_lightning.nn.classifier import Stored
 from pipelines import tracking
-from pipelines.paths import CLASSIFIERS, CURVES, EVALUATION, PREPARED
+from pipelines.paths import CLASSIFIERS, CURVES, GRADES, PREPARED
 
 
 def run(name: str) -> None:
@@ -24,7 +24,7 @@ def run(name: str) -> None:
         dataset=data.folder,
     )
     with together(environment(), needed=False) as here, recorded as recording:
-        curve, folder = CURVES / "supervise" / f"{name}.csv", EVALUATION / name
+        curve, folder = CURVES / "supervise" / f"{name}.csv", GRADES / name
         metrics = grade(name, stored, data, here, curve, folder)
         recording.log_metrics(metrics)
         recording.log_child_metrics({run: {"error": e} for run, e in metrics["runs"].items()})

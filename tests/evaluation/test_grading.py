@@ -62,7 +62,7 @@ def test_answers_are_the_likeliest_classes(tiny):
 @pytest.fixture
 def graded(tiny, tmp_path):
     """Two classifiers in artifacts/, of which only the first was started at random."""
-    evaluation, known = tmp_path / "artifacts" / "evaluation", {}
+    evaluation, known = tmp_path / "artifacts" / "grades", {}
     for name, starts in {"judge": ["pretrained", "random"], "clerk": ["frozen"]}.items():
         one = sweep(tiny, tmp_path / name, labels=[8, "all"], seeds=2, starts=starts, train=TRAIN)
         for _ in one.train():

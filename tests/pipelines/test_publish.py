@@ -122,7 +122,7 @@ def classifier(checkout):
     write(folder / "curves/supervise/judge.csv", RUNS)
     runs = {"random-8-0": 0.5, "random-all-0": 0.125}
     metrics = {"random": {"error@8": {"mean": 0.5}}, "runs": runs}
-    write(folder / "evaluation/judge/metrics.json", json.dumps(metrics))
+    write(folder / "grades/judge/metrics.json", json.dumps(metrics))
     return checkout
 
 
