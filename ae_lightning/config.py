@@ -2,7 +2,8 @@
 
 Everything that decides a result stands in ``params.yaml``, so that DVC rebuilds what it must.
 What only decides how fast or where it is computed stands in :class:`Environment`. Datasets are
-described in :mod:`ae_lightning.datasets`, layers and variants in :mod:`ae_lightning.items`.
+described in :mod:`ae_lightning.datasets`, layers and variants in :mod:`ae_lightning.items`,
+classifiers in :mod:`ae_lightning.classifiers`.
 """
 
 from __future__ import annotations
@@ -27,15 +28,17 @@ class Params(Frozen):
     layers: dict[str, Layer] = Field({})
     variants: dict[str, Variant] = Field({})
     repeats: Repeats = Repeats()
+    classifiers: dict[str, Any] = Field({})
+    """Read by :mod:`ae_lightning.classifiers`."""
 
     @model_validator(mode="after")
     def _references_exist(self) -> Self:
         for name in self.repeats.variants:
-            _known(name, self.variants, "repeats.variants", "variant")
+            known(name, self.variants, "repeats.variants", "variant")
         for section, table in (("layers", self.layers), ("variants", self.variants)):
             for name, item in table.items():
                 where = f"{section}.{name}"
-                _known(item.data, self.datasets, f"{where}.data", "dataset")
+                known(item.data, self.datasets, f"{where}.data", "dataset")
                 self._check_input(item, where)
                 self._check_documents(item, where)
         for name, layer in self.layers.items():
@@ -70,7 +73,7 @@ class Params(Frozen):
             raise ValueError(
                 f"{where}.input: must be prepared/{item.data} or layers/LAYER, found {item.input!r}"
             )
-        _known(name, self.layers, f"{where}.input", "layer")
+        known(name, self.layers, f"{where}.input", "layer")
         if self.layers[name].data != item.data:
             raise ValueError(
                 f"{where}.input: layer {name!r} was trained on {self.layers[name].data!r}, "
@@ -105,7 +108,7 @@ class Params(Frozen):
             if name in names:
                 raise ValueError(f"layers.{name}.input: layers form a circle; break it")
             where = f"layers.{names[-1]}.input" if names else "input"
-            _known(name, self.layers, where, "layer")
+            known(name, self.layers, where, "layer")
             names.append(name)
             source = self.layers[name].input
         return names[::-1]
@@ -176,25 +179,27 @@ def parse(content: Any, where: str = "params.yaml") -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        raise UserError(f"{where}: {_first_line(error)}") from error
+        raise UserError(f"{where}: {first_line(error)}") from error
 
 
 def pick(table: dict[str, Any], name: str, what: str) -> Any:
     """``table[name]``, or a UserError that offers the nearest names."""
     try:
-        _known(name, table, f"params.yaml: {what}s", what)
+        known(name, table, f"params.yaml: {what}s", what)
     except ValueError as error:
         raise UserError(str(error)) from error
     return table[name]
 
 
-def _known(name: str, table: dict[str, Any], where: str, what: str) -> None:
+def known(name: str, table: dict[str, Any], where: str, what: str) -> None:
+    """Raise a ValueError that offers the nearest names if ``name`` is not in ``table``."""
     if name not in table:
         near = get_close_matches(name, table, n=3) or sorted(table)
         raise ValueError(f"{where}: unknown {what} {name!r}; there is {', '.join(near) or 'none'}")
 
 
-def _first_line(error: ValidationError) -> str:
+def first_line(error: ValidationError) -> str:
+    """The first mistake that pydantic found: where, the rule, what was found."""
     first, more = error.errors()[0], error.error_count() - 1
     path = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":

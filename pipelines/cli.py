@@ -83,6 +83,24 @@ def compare(
 
 
 @app.command(rich_help_panel=STAGES)
+def supervise(classifier: Name) -> None:
+    """Teach a classifier by few and many labels, from every start and seed."""
+    _stage("supervise", classifier)
+
+
+@app.command(rich_help_panel=STAGES)
+def grade(classifier: Name) -> None:
+    """Measure a classifier's errors on the test set and draw them by number of labels."""
+    _stage("grade", classifier)
+
+
+@app.command(rich_help_panel=STAGES)
+def tabulate() -> None:
+    """Put all classifiers side by side: errors by number of labels, who is ahead."""
+    _stage("tabulate")
+
+
+@app.command(rich_help_panel=STAGES)
 def report() -> None:
     """Put all variants side by side."""
     _stage("report")

@@ -47,7 +47,8 @@ class Graph:
 
         Args:
             targets: A stage's address (``pretrain@mnist-1``), the name of a group of stages
-                (``evaluate``), or a variant (``deep-30``, which is ``evaluate@deep-30``).
+                (``evaluate``), or a variant or classifier (``deep-30``, which is
+                ``evaluate@deep-30``; ``classifier`` is ``grade@classifier``).
 
         Raises:
             UserError: A target is none of these.
@@ -70,7 +71,7 @@ class Graph:
         if same_key := [stage for stage in self.order if stage.endswith(f"@{target}")]:
             return same_key
         groups = {stage.split("@", 1)[0] for stage in self.stages}
-        variants = {stage.removeprefix("evaluate@") for stage in self.stages}
+        variants = {stage.removeprefix("evaluate@").removeprefix("grade@") for stage in self.stages}
         names = sorted({*self.stages, *groups, *variants})
         return difflib.get_close_matches(target, names, n=3, cutoff=0.5)
 
@@ -79,7 +80,7 @@ class Graph:
 _MEANINGS: tuple[Callable[[str, str], bool], ...] = (
     lambda stage, target: stage == target,
     lambda stage, target: stage.split("@", 1)[0] == target,
-    lambda stage, target: stage == f"evaluate@{target}",
+    lambda stage, target: stage in (f"evaluate@{target}", f"grade@{target}"),
 )
 
 

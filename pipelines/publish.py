@@ -14,6 +14,7 @@ from pipelines.tracking import STAGES
 
 Parameters = Callable[[str, str], Mapping[str, Any]]
 ARTIFACTS = Path("artifacts")
+RESULTS = {"classifiers": "grades"}  # folder of models -> that of their metrics, if another
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Made:
     """A model in ``artifacts/``, with what belongs to it.
 
     Attributes:
-        kind: ``layers`` or ``models``.
-        name: The layer's or variant's name.
+        kind: ``layers``, ``models`` or ``classifiers``.
+        name: The layer's, variant's or classifier's name.
     """
 
     kind: str
@@ -41,7 +42,21 @@ class Made:
     @property
     def evaluation(self) -> Path:
         """Its metrics, figures and codes; absent for layers."""
-        return ARTIFACTS / "evaluation" / self.name
+        return ARTIFACTS / RESULTS.get(self.kind, "evaluation") / self.name
+
+    @property
+    def epochs(self) -> list[dict[str, float]]:
+        """The metrics of each epoch; those of a classifier are its parts'."""
+        return [] if self.kind == "classifiers" else _epochs(self.curve)
+
+    @property
+    def parts(self) -> Mapping[Any, list[dict[str, float]]]:
+        """A classifier's runs with their epochs."""
+        if self.kind != "classifiers":
+            return {}
+        from ae_lightning.training.taught import read_epochs  # torch takes seconds to import
+
+        return read_epochs(self.curve)
 
     @property
     def dataset(self) -> str:
@@ -109,15 +124,18 @@ def _record(one: Made, parameters: Parameters) -> bool:
 def _lacks(one: Made, known: tracking.Recorded | None) -> list[str]:
     """The parts of a model, keys of ``RECORDERS``, that the store is without."""
     tags, metrics = (known.tags, known.metrics) if known else ({}, {})
-    epochs = _epochs(one.curve)
+    epochs, graded = one.epochs, _results(one).get("runs", {})
+    parts = known.parts if known else {}
     results = identity.numbers(_results(one))
     lacks = {
         "model": "model.digest" not in tags,
         "curve": bool(epochs) and not set(epochs[0]) <= set(metrics),
+        "parts": not set(map(str, one.parts)) <= set(parts),
+        "graded": any(_differ(parts.get(k, {}).get("error"), v) for k, v in graded.items()),
         "results": any(_differ(metrics.get(key), value) for key, value in results.items()),
         "files": one.evaluation.is_dir()
         and bool(results)
-        and tags.get("evaluation.digest") != identity.digest(one.evaluation),
+        and tags.get(f"{one.evaluation.parent.name}.digest") != identity.digest(one.evaluation),
     }
     return [part for part, lacking in lacks.items() if lacking]
 
@@ -128,14 +146,28 @@ def _differ(known: float | None, value: float) -> bool:
 
 
 def _record_curve(run: tracking.Run, one: Made) -> None:
-    for epoch, row in enumerate(_epochs(one.curve)):
+    for epoch, row in enumerate(one.epochs):
         run.log_metrics(row, step=epoch)
+
+
+def _record_parts(run: tracking.Run, one: Made) -> None:
+    known = tracking.recorded(one.dataset, one.name, one.model)
+    for part, epochs in one.parts.items():
+        if known is None or str(part) not in known.parts:
+            run.log_child(str(part), part._asdict(), epochs)
+
+
+def _record_graded(run: tracking.Run, one: Made) -> None:
+    errors = _results(one).get("runs", {})
+    run.log_child_metrics({part: {"error": error} for part, error in errors.items()})
 
 
 # The model itself is recorded by `resume` as it begins a run.
 RECORDERS: dict[str, Callable[[tracking.Run, Made], None]] = {
     "model": lambda run, one: None,
     "curve": _record_curve,
+    "parts": _record_parts,
+    "graded": _record_graded,
     "results": lambda run, one: run.log_metrics(_results(one)),
     "files": lambda run, one: run.log_files(one.evaluation),
 }
@@ -154,13 +186,17 @@ def _epochs(path: Path) -> list[dict[str, float]]:
 
 def _results(one: Made) -> dict[str, Any]:
     path = one.evaluation / "metrics.json"
-    return json.loads(path.read_text()) if one.kind == "models" and path.exists() else {}
+    return json.loads(path.read_text()) if one.kind != "layers" and path.exists() else {}
 
 
 def _configured() -> Parameters:
+    from ae_lightning.classifiers import classifiers, merged
     from ae_lightning.config import load
 
     params = load(Path("params.yaml"))
     resolved = params.model_dump(mode="json")
     tables = {"layers": resolved["layers"], "models": resolved["variants"]}
+    tables["classifiers"] = {
+        name: merged(one.model_dump(mode="json")) for name, one in classifiers(params).items()
+    }
     return lambda kind, name: tables[kind].get(name, {})

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,12 @@ METRICS: Mapping[str, tuple[str, int]] = {
     "Hamming P@100": ("retrieval.hamming.precision@100", 4),
     "queries": ("queries.share@10", 4),
     "2-D 5-NN": ("embedding.knn@5", 4),
+    "error@100": ("pretrained.error@100.mean", 4),
+    "error@1000": ("pretrained.error@1000.mean", 4),
+    "error@all": ("pretrained.error@all.mean", 4),
 }
 RUN = "MLflow run"
+FILES = ("artifacts/evaluation/*/metrics.json", "artifacts/grades/*/metrics.json")
 
 _console = Console(highlight=False, soft_wrap=True)
 
@@ -58,7 +63,7 @@ def metrics_rows(
     """
     datasets = _datasets(root)
     rows = []
-    for path in sorted(root.glob("artifacts/evaluation/*/metrics.json")):
+    for path in chain.from_iterable(sorted(root.glob(pattern)) for pattern in FILES):
         variant = path.parent.name
         if variant not in without:
             run = link(datasets[variant], variant) if variant in datasets else None
@@ -86,7 +91,7 @@ def _datasets(root: Path) -> dict[str, str]:
     """Return the dataset of each variant, which is the MLflow experiment of its run."""
     params = root / "params.yaml"
     tree = yaml.safe_load(params.read_text(encoding="utf-8")) if params.exists() else {}
-    variants = tree.get("variants", {})
+    variants = tree.get("variants", {}) | tree.get("classifiers", {})
     return {name: entry["data"] for name, entry in variants.items() if "data" in entry}
 
 

@@ -31,8 +31,12 @@ from mlflow.utils.validation import MAX_PARAM_VAL_LENGTH
 if TYPE_CHECKING:
     from pipelines.epochs import EpochLogger
 
-STAGES = {"layers": "pretrain", "models": "finetune"}  # folder of artifacts/ -> its stage
-NOTE = """Autoencoders on **{dataset}**: one run per variant and one per pretrained layer.
+# Folder of artifacts/ -> its stage.
+STAGES = {"layers": "pretrain", "models": "finetune", "classifiers": "supervise"}
+PARENT = "mlflow.parentRunId"
+NOTE = """Autoencoders on **{dataset}**: one run per variant, classifier and pretrained layer.
+
+Below a classifier's run lies one for each start, number of labels and seed.
 
 `current` = true marks the newest run of each name. `train/…` and `val/…` are per epoch; names with
 dots (`reconstruction.sse`, `knn.accuracy_at_1`, …) are measured on the test part, as in
@@ -78,6 +82,42 @@ class Run:
         _client().set_tag(self._id, f"{kind}.digest", identity.digest(folder))
 
     @guarded
+    def log_child(
+        self, name: str, parameters: Mapping[str, Any], epochs: Sequence[Mapping[str, float]]
+    ) -> None:
+        """Record a part of this run that has ended as a run below it, ``VARIANT/NAME``.
+
+        Args:
+            name: What tells it from the others.
+            parameters: Its own, beside those of this run.
+            epochs: Each epoch's metrics (names with a slash) and ``seconds`` since its beginning.
+        """
+        now = int(time.time() * 1000)
+        began = now - int(1000 * epochs[-1]["seconds"])
+        tags = {PARENT: self._id, "variant": self.name, "current": "true", **identity.commit()}
+        child = _client().create_run(
+            _experiment_id(self.experiment), began, tags, f"{self.name}/{name}"
+        )
+        points = [
+            entities.Metric(key, value, began + int(1000 * row["seconds"]), step)
+            for step, row in enumerate(epochs)
+            for key, value in row.items()
+            if "/" in key
+        ]
+        values = [entities.Param(key, identity.as_text(v)) for key, v in parameters.items()]
+        _client().log_batch(child.info.run_id, metrics=points, params=values)
+        _client().set_terminated(child.info.run_id, "FINISHED")
+
+    @guarded
+    def log_child_metrics(self, metrics: Mapping[str, Mapping[str, float]]) -> None:
+        """Record figures of this run's parts by their name; parts that it lacks are left out."""
+        now = int(time.time() * 1000)
+        for name, child in children(self._id).items():
+            values = metrics.get(name, {}).items()
+            points = [entities.Metric(key, value, now, 0) for key, value in values]
+            _client().log_batch(child.info.run_id, metrics=points)
+
+    @guarded
     def create(self, stage: str, inputs: Sequence[Path], by: str | None = None) -> None:
         """Begin a new run of a stage, which another stage may record for it afterwards."""
         tags = {
@@ -116,7 +156,9 @@ class Run:
         if dataset:
             _client().log_inputs(self._id, [_dataset(self.experiment, dataset)])
         for other in _runs(self.experiment, self.name, {"current": "true"}):
-            _client().set_tag(other.info.run_id, "current", "false")
+            parts = children(other.info.run_id) if other.info.run_id != self._id else {}
+            for run in (other, *parts.values()):
+                _client().set_tag(run.info.run_id, "current", "false")
         self._set_tags({"current": "true"})
 
     @guarded
@@ -209,10 +251,11 @@ def _closing(run: Run) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What the store knows of a run."""
+    """What the store knows of a run; ``parts`` are the metrics of those below it, by name."""
 
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
+    parts: Mapping[str, Mapping[str, float]]
 
 
 def recorded(experiment: str, name: str, model: Path) -> Recorded | None:
@@ -223,12 +266,28 @@ def recorded(experiment: str, name: str, model: Path) -> Recorded | None:
     """
     try:
         found = _made_by(experiment, name, model)
+        below = children(found[0].info.run_id) if found else {}
     except Exception as error:
         raise UserError(
             f"MLFLOW_TRACKING_URI: the tracking store must answer, {store.shown()} does not "
             f"({store.first_line(error)}); start it, then run `ae publish` again"
         ) from error
-    return Recorded(found[0].data.tags, found[0].data.metrics) if found else None
+    parts = {part: run.data.metrics for part, run in below.items()}
+    return Recorded(found[0].data.tags, found[0].data.metrics, parts) if found else None
+
+
+def children(run: str) -> dict[str, entities.Run]:
+    """The parts of a run by their names, without that of the run itself."""
+    experiment = _client().get_run(run).info.experiment_id
+    found: list[entities.Run] = []
+    token: str | None = ""
+    while token is not None:
+        page = _client().search_runs(
+            [experiment], f"tags.`{PARENT}` = '{run}'", page_token=token or None
+        )
+        found += page
+        token = page.token or None
+    return {(part.info.run_name or "").partition("/")[2]: part for part in found}
 
 
 def close_orphans() -> int:

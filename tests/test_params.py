@@ -12,19 +12,23 @@ import numpy as np
 import pytest
 import torch
 
+from ae_lightning.classifiers import load_classifiers
 from ae_lightning.config import Environment, load
 from ae_lightning.data.batches import to_unit
 from ae_lightning.data.corpus import Corpus
 from ae_lightning.data.prepare import prepare
 from ae_lightning.data.prepared import Prepared
 from ae_lightning.items import Layer, Variant
+from ae_lightning.nn.classifier import Stored
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.fit import Fit
 from ae_lightning.training.pretrain import pretrain
+from ae_lightning.training.sweep import Sweep
 from ae_lightning.training.variants import FITTERS
 
 ROOT = Path(__file__).parents[1]
 PARAMS = load(ROOT / "params.yaml")
+CLASSIFIERS = load_classifiers(ROOT / "params.yaml")
 BATCH, EXAMPLES, DOCUMENTS = 20, 40, 200
 
 
@@ -105,6 +109,26 @@ def chain(
         return pretrain(name, layer, below, data, how(layer, folder))
 
     return trained
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_classifier_runs(
+    name: str,
+    data_of: Callable[[str], Prepared],
+    chain: Callable[[str], Stack],
+    tmp_path: Path,
+) -> None:
+    train = CLASSIFIERS[name].train.model_copy(update={"epochs": 1, "batch_size": BATCH})
+    shrunk = {"labels": ("all",), "seeds_of_all": 1, "train": train}
+    classifier = CLASSIFIERS[name].model_copy(update=shrunk)
+    below, data = chain(classifier.input), data_of(classifier.data)
+    sweep = Sweep(name, classifier, below, data, Environment(), resume=tmp_path / "resume")
+    starts = [run.start for run, _ in sweep.train()]
+    assert starts == [*classifier.starts]
+    sweep.finish(tmp_path / name, tmp_path / "curve.csv")
+    stored = Stored.open(tmp_path / name)
+    images = to_unit(torch.from_numpy(np.array(data.inputs("test")[:3])))
+    assert stored.load(stored.best)(images).shape == (3, len(data.classes))
 
 
 @pytest.mark.parametrize("name", PARAMS.variants)

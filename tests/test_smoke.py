@@ -32,6 +32,7 @@ KEPT = (
     "seq2seq",
     "image-conv-256",
 )
+TAUGHT = ("classifier-dn",)
 # What is nearest by chance is of the same class, or has a topic in common, so often.
 CHANCE = {"mnist": 0.1, "reuters": 0.19, "cifar10": 0.1}
 ERRORS = {"mnist": "sse", "reuters": "cross_entropy", "cifar10": "sse"}
@@ -39,8 +40,13 @@ ERRORS = {"mnist": "sse", "reuters": "cross_entropy", "cifar10": "sse"}
 
 def shrink(params: dict[str, Any]) -> None:
     params["variants"] = {name: params["variants"][name] for name in KEPT}
+    params["classifiers"] = {name: params["classifiers"][name] for name in TAUGHT}
+    for classifier in params["classifiers"].values():
+        classifier.update(labels=[100, "all"], seeds=2, seeds_of_all=1)
+        classifier["train"] = {"draws": 1000, "epochs": 2}
     params["repeats"] = {"variants": ["deep-30", "scratch-30"], "seeds": [0], "epochs": 1}
-    needed = {variant["input"] for variant in params["variants"].values()}
+    items = [*params["variants"].values(), *params["classifiers"].values()]
+    needed = {item["input"] for item in items}
     for name, layer in reversed(params["layers"].items()):  # what stands on others comes later
         needed |= {layer["input"]} if f"layers/{name}" in needed else set()
     params["layers"] = {
@@ -98,6 +104,17 @@ def test_the_flow_builds_everything(project: Path) -> None:
 
 
 @pytest.mark.smoke
+def test_then_classifiers_are_graded(project: Path) -> None:
+    for name in TAUGHT:
+        folder = project / "artifacts" / "grades" / name
+        metrics = json.loads((folder / "metrics.json").read_text())
+        assert metrics["pretrained"]["error@all"]["mean"] < 0.3
+        assert metrics["frozen"]["error@100"]["mean"] < 0.8
+        assert (folder / "figures" / "errors.png").stat().st_size > 5000
+    assert (project / "artifacts" / "labels" / "errors_mnist.png").stat().st_size > 5000
+
+
+@pytest.mark.smoke
 @pytest.mark.timeout(300)
 def test_then_documents_are_found(project: Path) -> None:
     hits = json.loads(run(project, "ae", "search", "text-10", "crude oil opec", "--json").stdout)
@@ -150,7 +167,10 @@ def test_every_run_is_recorded_and_ended(project: Path) -> None:
     )
     rows = [line.split() for line in run(project, "python", "-c", code).stdout.splitlines()]
     params = yaml.safe_load((project / "params.yaml").read_text())
-    assert {row[0] for row in rows} == {*params["layers"], *params["variants"]}
+    parts = {row[0].partition("/")[0] for row in rows if "/" in row[0]}
+    assert parts == set(TAUGHT)
+    names = {row[0] for row in rows if "/" not in row[0]}
+    assert names == {*params["layers"], *params["variants"], *params["classifiers"]}
     assert {row[1] for row in rows} == {"FINISHED"}
     measured = {row[0]: float(row[2]) for row in rows if len(row) == 3}
     for name in params["variants"]:

@@ -89,6 +89,14 @@ def test_unknown_target_names_the_nearest(small: graph.Graph, slip: str, near: s
         small.select([slip])
 
 
+def test_a_classifier_is_named_by_its_last_stage() -> None:
+    edges = '"prepare@a" -> "supervise@judge";\n"supervise@judge" -> "grade@judge";'
+    whole = graph.parse(edges, ["prepare@a", "supervise@judge", "grade@judge"])
+    assert list(whole.select(["judge"]).order) == ["prepare@a", "supervise@judge", "grade@judge"]
+    with pytest.raises(UserError, match="did you mean judge"):
+        whole.select(["juge"])
+
+
 def test_downstream_holds_the_stage_and_all_that_stands_on_it(small: graph.Graph) -> None:
     assert small.downstream["pretrain@a-2"] == {"pretrain@a-2", "evaluate@deep", "report"}
 
@@ -118,4 +126,8 @@ def test_real_graph_is_that_of_dvcs_index() -> None:
     edges = {(b, a) for b, a in json.loads(answer.stdout) if not a.endswith(".dvc")}
     found = graph.read(ROOT)
     assert {(below, above) for below, uppers in found.stages.items() for above in uppers} == edges
-    assert {stage for stage in found.stages if "@" not in stage} == {"compare", "report"}
+    assert {stage for stage in found.stages if "@" not in stage} == {
+        "compare",
+        "report",
+        "tabulate",
+    }

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +105,47 @@ def test_a_store_that_does_not_answer_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/file.db")
     with pytest.raises(UserError, match="must answer"):
         publish(parameters=parameters)
+
+
+RUNS = "start,labels,seed,epoch,seconds,train/loss,val/error\n"
+RUNS += "random,8,0,1,1.0,3.0,\nrandom,8,0,2,2.0,2.0,\nrandom,all,0,1,1.0,2.0,0.25\n"
+
+
+@pytest.fixture
+def classifier(checkout):
+    """A graded classifier of two runs, in the place of the other models."""
+    for kind in ("layers", "models", "evaluation"):
+        shutil.rmtree(f"artifacts/{kind}")
+    folder = Path("artifacts")
+    write(folder / "classifiers/judge/model.json", json.dumps({"data": checkout}))
+    write(folder / "classifiers/judge/random-8-0.safetensors", os.urandom(9).hex())
+    write(folder / "curves/supervise/judge.csv", RUNS)
+    runs = {"random-8-0": 0.5, "random-all-0": 0.125}
+    metrics = {"random": {"error@8": {"mean": 0.5}}, "runs": runs}
+    write(folder / "grades/judge/metrics.json", json.dumps(metrics))
+    return checkout
+
+
+def test_a_classifier_is_recorded_with_its_parts(classifier, database):
+    assert publish(parameters=parameters) == ["judge"]
+    known = tracking.recorded(classifier, "judge", Path("artifacts/classifiers/judge"))
+    assert known.metrics["random.error_at_8.mean"] == 0.5
+    assert "train/loss" not in known.metrics
+    assert {name: part["error"] for name, part in known.parts.items()} == {
+        "random-8-0": 0.5,
+        "random-all-0": 0.125,
+    }
+    assert known.parts["random-8-0"]["train/loss"] == 2.0
+    before = hashlib.sha256(database.read_bytes()).digest()
+    assert publish(parameters=parameters) == []
+    assert hashlib.sha256(database.read_bytes()).digest() == before
+
+
+def test_a_part_that_is_lacking_is_added_alone(classifier):
+    publish(parameters=parameters)
+    path = Path("artifacts/classifiers/judge")
+    first = tracking.recorded(classifier, "judge", path).parts
+    write(Path("artifacts/curves/supervise/judge.csv"), RUNS + "random,all,1,1,1.0,2.0,0.5\n")
+    assert publish(parameters=parameters) == ["judge"]
+    second = tracking.recorded(classifier, "judge", path).parts
+    assert set(second) - set(first) == {"random-all-1"}

@@ -393,3 +393,51 @@ def test_the_logger_records_epochs_as_lightning_trains(client):
     assert len(losses) == 3
     assert losses == sorted(losses, reverse=True)
     assert client().get_run(run.id).data.metrics.keys() == {"train/loss", "val/loss"}
+
+
+EPOCHS = [
+    {"epoch": 1, "seconds": 1.5, "train/loss": 2.0},
+    {"epoch": 2, "seconds": 3.0, "train/loss": 1.0, "val/error": 0.25},
+]
+
+
+def test_the_parts_of_a_run_lie_below_it(client):
+    with begin(name="judge", stage="supervise") as run:
+        run.log_child("random-10-0", {"start": "random", "labels": 10}, EPOCHS)
+        run.log_child("random-10-1", {"start": "random", "labels": 10}, EPOCHS[:1])
+        run.log_child_metrics({"random-10-1": {"error": 0.5}, "other": {"error": 0.1}})
+    parts = tracking.children(run.id)
+    assert set(parts) == {"random-10-0", "random-10-1"}
+    part = client().get_run(parts["random-10-0"].info.run_id)
+    assert part.info.run_name == "judge/random-10-0"
+    assert part.info.status == "FINISHED"
+    assert part.info.end_time - part.info.start_time >= 2990
+    assert part.data.params == {"start": "random", "labels": "10"}
+    assert part.data.tags["mlflow.parentRunId"] == run.id
+    assert part.data.metrics["val/error"] == 0.25
+    history = client().get_metric_history(part.info.run_id, "train/loss")
+    assert [(point.step, point.value) for point in history] == [(0, 2.0), (1, 1.0)]
+    assert parts["random-10-1"].data.metrics["error"] == 0.5
+
+
+def test_only_the_newest_runs_parts_are_current(client):
+    runs = []
+    for _ in range(2):
+        with begin(name="clerk", stage="supervise") as run:
+            run.log_child("frozen-10-0", {}, EPOCHS)
+        runs.append(run.id)
+    found = [tracking.children(run)["frozen-10-0"].data.tags["current"] for run in runs]
+    assert found == ["false", "true"]
+
+
+def test_more_parts_than_a_page_are_all_found(client, monkeypatch):
+    search, limit = tracking.MlflowClient.search_runs, 2
+
+    def paged(self, *args, **options):
+        return search(self, *args, **options, max_results=limit)
+
+    with begin(name="many", stage="supervise") as run:
+        for number in range(5):
+            run.log_child(f"random-10-{number}", {}, EPOCHS)
+    monkeypatch.setattr(tracking.MlflowClient, "search_runs", paged)
+    assert len(tracking.children(run.id)) == 5

@@ -22,6 +22,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from ae_lightning import ranks
+from ae_lightning.classifiers import Classifier
 from ae_lightning.config import Environment, environment
 from ae_lightning.data.prepared import Prepared
 from ae_lightning.data.sequences import Sequences
@@ -40,6 +41,7 @@ from ae_lightning.training.boltzmann import ContrastiveDivergence
 from ae_lightning.training.fit import Fit, fit
 from ae_lightning.training.pretrain import pretrain
 from ae_lightning.training.sequences import SequenceReconstruction
+from ae_lightning.training.sweep import Sweep
 from ae_lightning.training.views import ViewReconstruction
 from tests.conftest import bars
 
@@ -123,9 +125,54 @@ def greedy(how: Callable[..., Fit]) -> Stack:
     return pretrain("two", layer, below, data, how())
 
 
+LABELS = {"data": "bars", "input": "layers/x", "labels": [24], "seeds": 1, "smoothing": 0.1}
+MOVES = {"shift": 1, "rotate": 20}
+ON_ALL = {"confidence": 0.3, "reconstruction": 0.5, "moves": MOVES, "corruption": {"mask": 0.4}}
+
+
+def classifier(how: Callable[..., Fit], **options: Any) -> Stack:
+    folder, here = OUT / "labelled", how().environment
+    if ranks.is_first() and not folder.exists():
+        folder.mkdir()
+        for seed, split in enumerate(("train", "validation")):
+            images, labels = bars(len(IMAGES[seed]), seed)
+            np.save(folder / f"{split}_inputs.npy", images)
+            np.save(folder / f"{split}_labels.npy", labels)
+    ranks.barrier()
+    train = {"batch_size": 33, "draws": 96, "epochs": 3, "learning_rate": 0.01}
+    settings = Classifier.model_validate(LABELS | {"moves": MOVES, "train": train} | options)
+    data = Prepared(folder, "idx", (8, 8), ("0", "1", "2", "3"))
+    below = storage.build(chain_specs(64, (16, 5), hidden="gelu", code="gelu", output="sigmoid"))
+    run = next(iter(settings.runs))
+    module, epochs = Sweep("judge", settings, below, data, here).teach(run)
+    lines = [f"{row['epoch']},0,{row['train/loss']}" for row in epochs.rows]
+    how().curve.write_text("\n".join(["epoch,seconds,train/loss", *lines]))
+    return module.result.stack
+
+
+def supervised(how: Callable[..., Fit]) -> Stack:
+    return classifier(how, starts=["pretrained"], dropout=0.2)
+
+
+def consistent(how: Callable[..., Fit]) -> Stack:
+    return classifier(how, starts=["random"], unlabelled=ON_ALL)
+
+
 CASES: dict[str, Callable[[Callable[..., Fit]], Stack]] = {
     case.__name__: case
-    for case in (dense, muon, plain, tied, conv, machine, sequence, views, greedy)
+    for case in (
+        dense,
+        muon,
+        plain,
+        tied,
+        conv,
+        machine,
+        sequence,
+        views,
+        greedy,
+        supervised,
+        consistent,
+    )
 }
 
 

@@ -1,0 +1,196 @@
+"""All runs of a classifier: from every start, with every number of labels, from every seed."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from numpy.typing import NDArray
+
+from ae_lightning import ranks
+from ae_lightning.classifiers import Classifier, Run
+from ae_lightning.config import Environment
+from ae_lightning.data.labelled import LabelledData
+from ae_lightning.data.prepared import Prepared
+from ae_lightning.errors import UserError
+from ae_lightning.files import replaced
+from ae_lightning.nn import classifier as nets
+from ae_lightning.nn import storage
+from ae_lightning.nn.stack import Stack
+from ae_lightning.shares import Share, sharing
+from ae_lightning.training.callbacks import OwnSignals, ResumePoint, WholeFile
+from ae_lightning.training.fingerprint import contents
+from ae_lightning.training.fit import RESUME
+from ae_lightning.training.supervised import Supervision, module_for
+from ae_lightning.training.taught import Taught, write_epochs
+from ae_lightning.training.trainer import precision, trainer_settings
+
+SECONDS = 5.0
+"""How long a run may last between two resume points: an epoch of few labels takes tenths."""
+
+
+class Epochs(Callback):
+    """Keep the figures of each epoch, and stop a run that diverged."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.rows: list[dict[str, float]] = []
+        self._began = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock where an interrupted run stopped it."""
+        self._began = time.perf_counter() - (self.rows[-1]["seconds"] if self.rows else 0.0)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the epoch's figures."""
+        found = {key: float(value) for key, value in trainer.callback_metrics.items()}
+        if not all(map(torch.isfinite, map(torch.tensor, found.values()))):
+            raise UserError(
+                f"{self.title}: epoch {trainer.current_epoch + 1}: loss must be finite, found "
+                f"{found}; lower train.learning_rate"
+            )
+        seconds = round(time.perf_counter() - self._began, 3)
+        self.rows.append({"epoch": trainer.current_epoch + 1, "seconds": seconds, **found})
+
+    def state_dict(self) -> dict[str, Any]:
+        """Figures so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the figures of an interrupted run."""
+        self.rows = state_dict["rows"]
+
+
+class SparseResumePoint(ResumePoint):
+    """Save after an epoch if the last time was some seconds ago; any rank's clock may differ."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._last = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save if it is time, as the first process says."""
+        if ranks.told(time.monotonic() - self._last >= SECONDS):
+            super().on_train_epoch_end(trainer, pl_module)
+            self._last = time.monotonic()
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The runs of classifier ``name`` on the layers ``below``.
+
+    A run that has ended is kept aside in ``resume`` until all have, so that a killed process goes
+    on with the one it was in, from its last resume point.
+    """
+
+    name: str
+    classifier: Classifier
+    below: Stack
+    data: Prepared
+    environment: Environment
+    resume: Path = RESUME
+
+    def __post_init__(self) -> None:
+        if len(self.data.classes) < 2:
+            raise UserError(
+                f"params.yaml: classifiers.{self.name}.data: must have at least two classes, found "
+                f"{len(self.data.classes)} in {self.data.folder}; label its images"
+            )
+
+    def train(self) -> Iterator[tuple[Run, Taught]]:
+        """Train what is not trained yet; gives each run as it ends, with a line for the person."""
+        runs, done = list(self.classifier.runs), self._done
+        for number, run in enumerate(runs, start=1):
+            folder = done / str(run)
+            if not ranks.told(folder.exists()):
+                self._train(run, folder, done)
+            ranks.barrier()
+            taught = Taught.read(folder)
+            if ranks.is_first():
+                print(f"{self.name}: {number}/{len(runs)}  {run}  {taught}", flush=True)
+            yield run, taught
+
+    def finish(self, folder: Path, curve: Path) -> None:
+        """Write all runs into ``folder``, their epochs into ``curve`` (CSV); forget them here."""
+        done = self._done
+        runs = {run: Taught.read(done / str(run)) for run in self.classifier.runs}
+        with replaced(folder) as partial:
+            storage.save(self.below, partial / nets.LAYERS, self.classifier.data)
+            for run, taught in runs.items():
+                shutil.copy(taught.weights, partial / f"{run}.safetensors")
+            nets.Stored(
+                partial,
+                self.classifier.data,
+                self.data.classes,
+                str(self.classifier.best),
+                {str(run): run._asdict() for run in runs},
+            ).describe()
+        write_epochs({run: taught.epochs for run, taught in runs.items()}, curve)
+        shutil.rmtree(done, ignore_errors=True)
+
+    def start(self, run: Run) -> nets.Classifier:
+        """The untaught classifier of a run."""
+        lightning.seed_everything(run.seed, verbose=False)
+        stack = nets.untrained(self.below) if run.start == "random" else copy.deepcopy(self.below)
+        return nets.Classifier(stack, len(self.data.classes), self.classifier.dropout)
+
+    def teach(
+        self, run: Run, places: NDArray[np.intp] | None = None, resume: ResumePoint | None = None
+    ) -> tuple[Supervision, Epochs]:
+        """Train a run, on the labelled images at ``places`` if not on its own."""
+        # Nets that learn from few labels are small: nothing need be split.
+        strategy = {"fsdp": "ddp"}.get(self.environment.strategy, self.environment.strategy)
+        here = self.environment.model_copy(update={"strategy": strategy})
+        data = LabelledData(
+            self.classifier,
+            run,
+            self.data,
+            here.memory_limit_mb,
+            places=places,
+            workers=here.workers,
+        )
+        frozen = run.start == "frozen"
+        module = module_for(self.start(run), self.classifier, run.seed, frozen=frozen)
+        epochs = Epochs(f"{self.name} {run}")
+        trainer = lightning.Trainer(
+            max_epochs=self.classifier.train.epochs,
+            logger=False,
+            callbacks=[OwnSignals(), epochs, *([resume] if resume else [])],
+            plugins=[WholeFile()],
+            enable_checkpointing=resume is not None,
+            limit_val_batches=None if data.validation else 0,
+            **trainer_settings(here),
+        )
+        with sharing(Share(trainer.global_rank, trainer.world_size, data.step)):
+            trainer.fit(module, data, ckpt_path=resume.found() if resume else None)
+        return module, epochs
+
+    def _train(self, run: Run, folder: Path, done: Path) -> None:
+        resume = SparseResumePoint(done / f"{run}.part")
+        module, epochs = self.teach(run, resume=resume)
+        if ranks.is_first():
+            Taught.write(module.learned(), epochs.rows, run, folder)
+            shutil.rmtree(resume.path.parent, ignore_errors=True)
+
+    @cached_property
+    def _done(self) -> Path:
+        """Where ended runs of these settings, layers and data are."""
+        digest = hashlib.sha256(self.classifier.model_dump_json().encode())
+        digest.update(precision(self.environment).encode())
+        names = product(("train", "validation"), ("inputs", "labels"))
+        arrays = [self.data.array(f"{split}_{what}.npy") for split, what in names]
+        digest.update(contents(self.below.state_dict().values(), arrays).encode())
+        return self.resume / digest.hexdigest()[:16]

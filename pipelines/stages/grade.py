@@ -1,0 +1,31 @@
+"""A classifier's errors and pictures, measured on the test part."""
+
+from ae_lightning.classifiers import load_classifiers, merged
+from ae_lightning.config import environment, pick
+from ae_lightning.data.prepared import Prepared
+from ae_lightning.evaluation.grading import grade
+from ae_lightning.launch import together
+from ae_lightning.nn.classifier import Stored
+from pipelines import tracking
+from pipelines.paths import CLASSIFIERS, CURVES, GRADES, PREPARED
+
+
+def run(name: str) -> None:
+    """Grade classifier ``name`` of params.yaml."""
+    classifier = pick(load_classifiers(), name, "classifier")
+    data, stored = Prepared.open(PREPARED / classifier.data), Stored.open(CLASSIFIERS / name)
+    recorded = tracking.resume(
+        experiment=classifier.data,
+        name=name,
+        stage="grade",
+        model=CLASSIFIERS / name,
+        parameters=merged(classifier.model_dump(mode="json")),
+        inputs=[CLASSIFIERS / name],
+        dataset=data.folder,
+    )
+    with together(environment(), needed=False) as here, recorded as recording:
+        curve, folder = CURVES / "supervise" / f"{name}.csv", GRADES / name
+        metrics = grade(name, stored, data, here, curve, folder)
+        recording.log_metrics(metrics)
+        recording.log_child_metrics({run: {"error": e} for run, e in metrics["runs"].items()})
+        recording.log_files(folder)
