@@ -78,6 +78,24 @@ def checked_codes(codes: ArrayLike, size: int) -> Floats:
     return array.astype(np.float32)
 
 
+def checked_labels(labels: object, count: int, classes: Sequence[str]) -> NDArray[np.intp]:
+    """Numbers or names of ``classes``, one for each of ``count`` examples, as numbers ``(N,)``.
+
+    Raises:
+        UserError: there are others, or another number of them.
+    """
+    array = np.asarray([] if labels is None else labels)
+    if array.shape != (count,):
+        raise UserError(f"y: must have the class of each of {count:,} images, found {array.shape}")
+    if array.dtype.kind not in "iu":
+        numbers = {name: number for number, name in enumerate(classes)}
+        array = np.array([numbers.get(str(name), -1) for name in array])
+    if (wrong := np.flatnonzero((array < 0) | (array >= len(classes)))).size:
+        found = np.asarray(labels)[wrong[0]]
+        raise UserError(f"y[{wrong[0]}]: must be one of {', '.join(classes)}, found {found}")
+    return array.astype(np.intp)
+
+
 def checked_texts(texts: Sequence[str]) -> list[str]:
     """Texts as a list.
 

@@ -11,6 +11,7 @@ from ae_lightning.data.text import FIRST_WORD
 from ae_lightning.errors import UserError
 from ae_lightning.nn.stack import Stack
 from ae_lightning.search.trained import EXAMPLES, Trained, open_variant, stale
+from ae_lightning.use.classifiers import is_classifier, open_classifier
 from ae_lightning.use.documents import DocumentModel
 from ae_lightning.use.images import ImageModel
 from ae_lightning.use.model import Model
@@ -26,7 +27,7 @@ MODELS: dict[str, Callable[[Trained], Model[Any, Any]]] = {
 
 
 def load(name: str, artifacts: str | Path = "artifacts", *, verify: bool = True) -> Model[Any, Any]:
-    """Load variant ``name`` of params.yaml as it was trained.
+    """Load variant or classifier ``name`` of params.yaml as it was trained.
 
     ``artifacts`` is the folder that ``ae flow`` fills, by default that of the current folder. With
     ``verify`` the model's files (and a document model's vocabulary) must have the hash that
@@ -44,6 +45,8 @@ def load(name: str, artifacts: str | Path = "artifacts", *, verify: bool = True)
         raise UserError(
             f"{root}: no such folder; go to the project's, or give its artifacts as the second"
         )
+    if is_classifier(name, root):
+        return open_classifier(name, root, verify=verify)
     trained = open_variant(name, root, verify=check_recorded if verify else None)
     _check_fits(trained)
     return MODELS[kind(trained)](trained)

@@ -118,6 +118,36 @@ def generate(
 
 
 @app.command(rich_help_panel=USE)
+def classify(
+    classifier: Annotated[str, typer.Argument(help="A trained classifier.")],
+    inputs: Annotated[
+        list[str] | None, typer.Argument(help="Image files, folders of them and .npy arrays.")
+    ] = None,
+    run: Annotated[
+        str | None, typer.Option(help="Which of its runs, instead of that with the most labels.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A .csv or .parquet file of all probabilities."),
+    ] = None,
+    skip: Skip = False,
+    json: Json = False,
+    unverified: Unverified = False,
+) -> None:
+    """Say which class each image has, and how likely.
+
+    Example: ae classify classifier-dn digit.png scans/
+
+    Example: ae classify classifier-dn images.npy --run random-100-0 -o classes.csv
+    """
+    from pipelines.use import classify
+    from pipelines.use.asked import Asked
+
+    asked = Asked(classifier, inputs or [], [], skip, not unverified)
+    classify.classify(asked, run, output, as_json=json)
+
+
+@app.command(rich_help_panel=USE)
 def export(
     variant: Variant,
     output: Annotated[Path, typer.Option("--output", "-o", help="A folder.")],
