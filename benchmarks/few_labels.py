@@ -4,7 +4,8 @@
 
 Of a run's labelled images a fifth, balanced as they are, is left out in turn and answered by a net
 that was taught by the others; no other label is used, and nothing of the test part. Wrong answers
-are counted over folds and seeds. Each call adds its figures to ``few_labels.json``.
+are counted over folds and seeds. Each call adds its figures to ``few_labels.json``, with all
+settings that are not the defaults.
 """
 
 import argparse
@@ -91,12 +92,13 @@ def main() -> None:
                 "classifier": asked.classifier,
                 "start": start,
                 "labels": labels,
-                "settings": asked.settings,
+                "changed": asked.settings,
+                "settings": classifier.model_dump(mode="json", exclude_defaults=True),
                 "error": float(mistakes / total),
                 "sd": float(by_seed.std(ddof=1)) if len(runs) > 1 else 0.0,
                 "answers": int(total),
             }
-            print(found, flush=True)
+            print(f"{start}, {labels} labels: error {found['error']:.4f}", flush=True)
             results.append(rounded(found))
     write_json(results, RESULTS)
 

@@ -111,7 +111,7 @@ def test_then_classifiers_are_graded(project: Path) -> None:
         assert metrics["pretrained"]["error@all"]["mean"] < 0.3
         assert metrics["frozen"]["error@100"]["mean"] < 0.8
         assert (folder / "figures" / "errors.png").stat().st_size > 5000
-    assert (project / "artifacts" / "labels" / "errors_mnist.png").stat().st_size > 5000
+    assert (project / "artifacts" / "labels" / "figures" / "mnist.png").stat().st_size > 5000
 
 
 @pytest.mark.smoke

@@ -16,7 +16,7 @@ STARTS = ("pretrained", "random", "frozen")
 
 
 def tabulate(classifiers: Mapping[str, Classifier], grades: Path, folder: Path) -> None:
-    """Write ``errors.csv``, ``metrics.json`` and ``errors_DATASET.png`` for those in ``grades``.
+    """Write ``errors.csv``, ``metrics.json`` and ``figures/DATASET.png`` for those in ``grades``.
 
     A row of the table is a start of a classifier with a number of labels: mean error and standard
     deviation over seeds, and by how much it is ``ahead`` of the random start on the same data, seed
@@ -44,6 +44,7 @@ def tabulate(classifiers: Mapping[str, Classifier], grades: Path, folder: Path) 
             writer.writeheader()
             writer.writerows(rounded(row) for row in rows)
         write_json(rounded(nested), partial / "metrics.json")
+        (partial / "figures").mkdir()
         for dataset in dict.fromkeys(classifiers[name].data for name in measured):
             curves = {
                 f"{name}, {start}": curve_of(metrics, start)
@@ -53,7 +54,7 @@ def tabulate(classifiers: Mapping[str, Classifier], grades: Path, folder: Path) 
                 if start in metrics
             }
             figure = error_curves(curves, dataset)
-            figure.savefig(partial / f"errors_{dataset}.png", metadata={"Software": None})
+            figure.savefig(partial / "figures" / f"{dataset}.png", metadata={"Software": None})
 
 
 def rows_of(name: str, metrics: Metrics, random: Mapping[str, float]) -> list[dict[str, Any]]:

@@ -110,7 +110,7 @@ def test_classifiers_stand_side_by_side(graded, tmp_path):
     assert rows["judge", "random", "8"]["ahead"] == ""
     nested = json.loads((tmp_path / "labels" / "metrics.json").read_text())
     assert nested["judge"]["random"]["labels@all"]["seeds"] == 3
-    assert (tmp_path / "labels" / "errors_tiny.png").stat().st_size > 5000
+    assert (tmp_path / "labels" / "figures" / "tiny.png").stat().st_size > 5000
 
 
 def test_published_errors_stand_beside_those_of_their_dataset():
