@@ -142,9 +142,8 @@ def _create(
         client.create_registered_model(model.name, description=_about(model))
     except MlflowException:  # it is there already
         client.get_registered_model(model.name)
-    source = f"models:/{logged.model_id}"
-    made = client.create_model_version(
-        model.name, source, run, {DIGEST: digest}, model_id=logged.model_id
+    made = client.create_model_version(  # `models:/ID` would be looked up in MLflow's global store
+        model.name, logged.artifact_location, run, {DIGEST: digest}, model_id=logged.model_id
     )
     return str(made.version)
 

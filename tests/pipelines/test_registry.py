@@ -198,3 +198,13 @@ def test_without_prepared_data_the_run_is_recorded_alone(project, caplog, tmp_pa
     assert published(name) == [name]
     assert "not registered; run: dvc repro prepare@tiny" in caplog.text
     assert registry.registered() == {}
+
+
+def test_the_default_store_needs_no_setting(project, tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    name = f"{project}-two"
+    assert published(name) == [name]
+    assert list(registry.registered()) == [name]
+    assert not (tmp_path / "mlflow.db").exists()  # MLflow's own default
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow/mlflow.db")
+    assert served(name).predict(images()).shape == (32, 2)
