@@ -179,7 +179,7 @@ def publish(
         list[str] | None, typer.Argument(help="Variants or layers; all if none is named.")
     ] = None,
 ) -> None:
-    """Record in MLflow what artifacts/ holds and the tracking store lacks."""
+    """Record in MLflow what artifacts/ holds and the tracking store lacks; register variants."""
     from pipelines import publish
 
     publish.publish(names)

@@ -9,13 +9,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, SupportsFloat
 
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import yaml
+
+from ae_lightning.use.recorded import LOADER
 
 GIT_SECONDS = 30
 CLOCK_SLACK = 5.0  # seconds by which two readings of a process's start may differ
@@ -165,4 +167,13 @@ def _git(*words: str) -> str:
 
 
 def _yaml(path: Path) -> dict[str, Any]:
-    return yaml.safe_load(path.read_text()) or {} if path.exists() else {}
+    if not path.exists():
+        return {}
+    state = path.stat()
+    return _parsed(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4)
+def _parsed(path: Path, *state: int) -> dict[str, Any]:
+    """A file as it was in that state; `ae publish` asks dvc.lock about every model."""
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER) or {}  # noqa: S506

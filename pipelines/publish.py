@@ -2,19 +2,25 @@
 
 import csv
 import json
+import logging
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ae_lightning.errors import UserError
 from pipelines import identity, tracking
 from pipelines.tracking import STAGES
 
+if TYPE_CHECKING:
+    from pipelines.registry import Registered
+
 Parameters = Callable[[str, str], Mapping[str, Any]]
+Registry = Mapping[str, "Registered"]
 ARTIFACTS = Path("artifacts")
 RESULTS = {"classifiers": "grades"}  # folder of models -> that of their metrics, if another
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,8 @@ def publish(
 ) -> list[str]:
     """Record what the store lacks, and write nothing where it lacks nothing.
 
+    Variants are registered, too, and the best of each task becomes champion.
+
     Args:
         names: Layers and variants to look at; all by default.
         parameters: ``(kind, name)`` to resolved parameters; params.yaml by default.
@@ -90,7 +98,46 @@ def publish(
     tracking.close_orphans()
     chosen = [one for one in made if names is None or one.name in names]
     resolved = parameters or _configured()
-    return [one.name for one in chosen if _record(one, resolved)]
+    published = [one.name for one in chosen if _record(one, resolved)]
+    variants = [one for one in chosen if one.kind == "models"]
+    new = _register(variants) if variants else []
+    return published + [name for name in new if name not in published]
+
+
+def _register(variants: Collection[Made]) -> list[str]:
+    """Register variants as they are now and say who became champion; names of the new ones.
+
+    Their runs stay as they are, so this is no recorder: what goes wrong here is no run's failure.
+    """
+    from pipelines import registry  # torch and pandas take seconds to import
+
+    known = registry.registered()
+    new = [one.name for one in variants if _enter(one, known)]
+    for task, name in registry.crown().items():
+        print(f"champion of {task}: models:/{name}@{registry.CHAMPION}")
+    return new
+
+
+def _enter(one: Made, known: Registry) -> bool:
+    """Register a variant unless the registry knows it as it is now."""
+    from pipelines import bundle, registry
+
+    data = ARTIFACTS / "prepared" / one.dataset
+    if not (data / "meta.json").exists():
+        _log.warning(
+            "%s: not here, so %s is recorded but not registered; run: dvc repro prepare@%s",
+            data,
+            one.name,
+            one.dataset,
+        )
+        return False
+    tags = bundle.tags(one.name, ARTIFACTS)
+    if one.name in known and known[one.name].facts == tags:
+        return False
+    run = tracking.recorded(one.dataset, one.name, one.model)
+    assert run is not None  # it was recorded just now
+    registry.register(one.name, run.id, ARTIFACTS, tags)
+    return True
 
 
 def _made() -> Iterator[Made]:

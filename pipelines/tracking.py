@@ -66,20 +66,20 @@ class Run:
         now = int(time.time() * 1000)
         numbers = identity.numbers(metrics).items()
         points = [entities.Metric(key, value, now, step) for key, value in numbers]
-        _client().log_batch(self._id, metrics=points)
+        client().log_batch(self._id, metrics=points)
 
     @guarded
     def log_model(self, model: Path) -> None:
         """Upload a model's folder; its digest follows last, so that it vouches for the whole."""
-        _client().log_artifacts(self._id, str(model), "model")
-        _client().set_tag(self._id, "model.digest", identity.digest(model))
+        client().log_artifacts(self._id, str(model), "model")
+        client().set_tag(self._id, "model.digest", identity.digest(model))
 
     @guarded
     def log_files(self, folder: Path) -> None:
         """Upload the files of ``artifacts/<kind>/<name>`` under ``<kind>``, then their digest."""
         kind = folder.parent.name
-        _client().log_artifacts(self._id, str(folder), kind)
-        _client().set_tag(self._id, f"{kind}.digest", identity.digest(folder))
+        client().log_artifacts(self._id, str(folder), kind)
+        client().set_tag(self._id, f"{kind}.digest", identity.digest(folder))
 
     @guarded
     def log_child(
@@ -95,7 +95,7 @@ class Run:
         now = int(time.time() * 1000)
         began = now - int(1000 * epochs[-1]["seconds"])
         tags = {PARENT: self._id, "variant": self.name, "current": "true", **identity.commit()}
-        child = _client().create_run(
+        child = client().create_run(
             _experiment_id(self.experiment), began, tags, f"{self.name}/{name}"
         )
         points = [
@@ -105,8 +105,8 @@ class Run:
             if "/" in key
         ]
         values = [entities.Param(key, identity.as_text(v)) for key, v in parameters.items()]
-        _client().log_batch(child.info.run_id, metrics=points, params=values)
-        _client().set_terminated(child.info.run_id, "FINISHED")
+        client().log_batch(child.info.run_id, metrics=points, params=values)
+        client().set_terminated(child.info.run_id, "FINISHED")
 
     @guarded
     def log_child_metrics(self, metrics: Mapping[str, Mapping[str, float]]) -> None:
@@ -115,7 +115,7 @@ class Run:
         for name, child in children(self._id).items():
             values = metrics.get(name, {}).items()
             points = [entities.Metric(key, value, now, 0) for key, value in values]
-            _client().log_batch(child.info.run_id, metrics=points)
+            client().log_batch(child.info.run_id, metrics=points)
 
     @guarded
     def create(self, stage: str, inputs: Sequence[Path], by: str | None = None) -> None:
@@ -129,14 +129,14 @@ class Run:
         }
         experiment = _experiment_id(self.experiment)
         self._watchdog = watchdog.watch()
-        self.id = _client().create_run(experiment, run_name=self.name, tags=tags).info.run_id
+        self.id = client().create_run(experiment, run_name=self.name, tags=tags).info.run_id
 
     @guarded
     def reopen(self, run: str, stage: str, inputs: Sequence[Path]) -> None:
         """Go on in an existing run; what it was made from stays, ours is tagged with our stage."""
         self._watchdog = watchdog.watch()
         self.id = run
-        _client().update_run(run, status="RUNNING")
+        client().update_run(run, status="RUNNING")
         mine = identity.tags(inputs).items()
         ours = {f"{stage}.{k}": v for k, v in mine if not k.startswith("mlflow.")}
         self._set_tags({**ours, **identity.process()})
@@ -145,26 +145,26 @@ class Run:
     def describe(self, parameters: Mapping[str, Any], dataset: Path | None) -> None:
         """Record parameters that the run lacks, its dataset, and that it is the current one."""
         values = {k: identity.as_text(v) for k, v in identity.flatten(parameters).items()}
-        known = _client().get_run(self._id).data.params
+        known = client().get_run(self._id).data.params
         fresh = {key: value for key, value in values.items() if key not in known}
         if any(len(value) > MAX_PARAM_VAL_LENGTH for value in fresh.values()):
-            _client().log_dict(self._id, dict(values), "parameters.json")
-        _client().log_batch(
+            client().log_dict(self._id, dict(values), "parameters.json")
+        client().log_batch(
             self._id,
             params=[entities.Param(k, v[:MAX_PARAM_VAL_LENGTH]) for k, v in fresh.items()],
         )
         if dataset:
-            _client().log_inputs(self._id, [_dataset(self.experiment, dataset)])
+            client().log_inputs(self._id, [_dataset(self.experiment, dataset)])
         for other in _runs(self.experiment, self.name, {"current": "true"}):
             parts = children(other.info.run_id) if other.info.run_id != self._id else {}
             for run in (other, *parts.values()):
-                _client().set_tag(run.info.run_id, "current", "false")
+                client().set_tag(run.info.run_id, "current", "false")
         self._set_tags({"current": "true"})
 
     @guarded
     def close(self, status: str) -> None:
         """End the run. Where the store is lost, the watchdog tries once more after the process."""
-        _client().set_terminated(self._id, status)
+        client().set_terminated(self._id, status)
         if self._watchdog:
             watchdog.release(self._watchdog)
 
@@ -174,7 +174,7 @@ class Run:
         return self.id
 
     def _set_tags(self, tags: Mapping[str, str]) -> None:
-        _client().log_batch(self._id, tags=[entities.RunTag(k, v) for k, v in tags.items()])
+        client().log_batch(self._id, tags=[entities.RunTag(k, v) for k, v in tags.items()])
 
 
 @contextmanager
@@ -253,6 +253,7 @@ def _closing(run: Run) -> Iterator[None]:
 class Recorded:
     """What the store knows of a run; ``parts`` are the metrics of those below it, by name."""
 
+    id: str
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
     parts: Mapping[str, Mapping[str, float]]
@@ -264,25 +265,38 @@ def recorded(experiment: str, name: str, model: Path) -> Recorded | None:
     Raises:
         UserError: If the store does not answer.
     """
-    try:
+    with answering():
         found = _made_by(experiment, name, model)
         below = children(found[0].info.run_id) if found else {}
+    parts = {part: run.data.metrics for part, run in below.items()}
+    if not found:
+        return None
+    return Recorded(found[0].info.run_id, found[0].data.tags, found[0].data.metrics, parts)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """A block without which `ae publish` cannot go on.
+
+    Raises:
+        UserError: If the store does not answer.
+    """
+    try:
+        yield
     except Exception as error:
         raise UserError(
             f"MLFLOW_TRACKING_URI: the tracking store must answer, {store.shown()} does not "
             f"({store.first_line(error)}); start it, then run `ae publish` again"
         ) from error
-    parts = {part: run.data.metrics for part, run in below.items()}
-    return Recorded(found[0].data.tags, found[0].data.metrics, parts) if found else None
 
 
 def children(run: str) -> dict[str, entities.Run]:
     """The parts of a run by their names, without that of the run itself."""
-    experiment = _client().get_run(run).info.experiment_id
+    experiment = client().get_run(run).info.experiment_id
     found: list[entities.Run] = []
     token: str | None = ""
     while token is not None:
-        page = _client().search_runs(
+        page = client().search_runs(
             [experiment], f"tags.`{PARENT}` = '{run}'", page_token=token or None
         )
         found += page
@@ -293,12 +307,12 @@ def children(run: str) -> dict[str, entities.Run]:
 def close_orphans() -> int:
     """Mark runs KILLED whose process on this host has ended; the number of them."""
     with Guard():
-        experiments = [known.experiment_id for known in _client().search_experiments()]
+        experiments = [known.experiment_id for known in client().search_experiments()]
         host = f"tags.`process.host` = '{socket.gethostname()}'"
-        running = _client().search_runs(experiments, f"attributes.status = 'RUNNING' and {host}")
+        running = client().search_runs(experiments, f"attributes.status = 'RUNNING' and {host}")
         gone = [run.info.run_id for run in running if identity.is_gone(run.data.tags)]
         for run in gone:
-            _client().set_terminated(run, "KILLED")
+            client().set_terminated(run, "KILLED")
         return len(gone)
     return 0
 
@@ -322,7 +336,8 @@ def ui(port: int = 5000) -> None:
     store.serve(port)
 
 
-def _client() -> MlflowClient:
+def client() -> MlflowClient:
+    """MLflow's client of the store."""
     return _connected(store.uri())
 
 
@@ -334,29 +349,29 @@ def _connected(uri: str) -> MlflowClient:
 
 def _experiment_id(dataset: str) -> str:
     """The dataset's experiment, made or taken back from the bin where needed."""
-    known = _client().get_experiment_by_name(dataset)
+    known = client().get_experiment_by_name(dataset)
     if known is None:
         note = {"mlflow.note.content": NOTE.format(dataset=dataset)}
         try:
-            return _client().create_experiment(dataset, store.artifacts(), note)
+            return client().create_experiment(dataset, store.artifacts(), note)
         except MlflowException:  # another process was faster
-            known = _client().get_experiment_by_name(dataset)
+            known = client().get_experiment_by_name(dataset)
             if known is None:
                 raise
     if known.lifecycle_stage == entities.LifecycleStage.DELETED:
-        _client().restore_experiment(known.experiment_id)
+        client().restore_experiment(known.experiment_id)
     return known.experiment_id
 
 
 def _runs(experiment: str, name: str, tags: Mapping[str, str]) -> list[entities.Run]:
     """The runs of that name with those tags, newest first."""
-    known = _client().get_experiment_by_name(experiment)
+    known = client().get_experiment_by_name(experiment)
     if known is None:
         return []
     clauses = [f"tags.`{key}` = '{value}'" for key, value in tags.items()]
     clauses.append(f"attributes.run_name = '{name}'")
     order = ["attributes.start_time DESC"]
-    return list(_client().search_runs([known.experiment_id], " and ".join(clauses), order_by=order))
+    return list(client().search_runs([known.experiment_id], " and ".join(clauses), order_by=order))
 
 
 def _made_by(experiment: str, name: str, model: Path) -> list[entities.Run]:

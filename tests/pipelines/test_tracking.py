@@ -114,6 +114,16 @@ def test_identity_tags_and_dataset(client, checkout, monkeypatch):
     assert (entry.dataset.name, entry.dataset.digest) == ("toy", tags["dvc.artifacts/prepared/toy"])
 
 
+def test_hashes_are_those_of_the_lock_as_it_is_now(checkout):
+    path = Path("artifacts/models/deep")
+    for md5 in ("one.dir", "another.dir"):
+        outs = f"outs: [{{path: {path.as_posix()}, md5: {md5}}}]"
+        (checkout / "dvc.lock").write_text(f"stages:\n  finetune@deep:\n    {outs}\n")
+        assert identity.dvc_hashes([path]) == {path: md5}
+    (checkout / "dvc.lock").unlink()
+    assert identity.dvc_hashes([path]) == {}
+
+
 def test_git_commit_and_dirt(checkout):
     def git(*words):
         author = ["-c", "user.name=a", "-c", "user.email=a@b"]

@@ -1,0 +1,111 @@
+"""Which variant is the best of each task, by figures of the validation part. Knows no tracker.
+
+The rule: of the variants on a task's data with a code of its size, the one whose figure is best; of
+equals the first by name. A variant whose decoder is handed more than the code (positions of
+unpooling) cannot win where reconstructions are compared. The test part is not looked at.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines import identity
+
+Facts = Mapping[str, str]
+"""What is known of a variant, as tags: its ``data``, its code, its figures ``validation.*``."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What variants are compared for.
+
+    Attributes:
+        data: The dataset's name.
+        figure: Its name under ``validation`` in metrics.json, as MLflow has it.
+        best: ``min`` or ``max``.
+        code: Facts that the variant's code must have.
+    """
+
+    data: str
+    figure: str
+    best: Callable[[Iterable[float]], float]
+    code: Facts
+
+    @property
+    def tag(self) -> str:
+        """The figure's name among the facts."""
+        return f"validation.{self.figure}"
+
+
+ALONE = {"code.positions": "false"}
+TASKS: Mapping[str, Task] = {
+    "mnist-reconstruct-30": Task("mnist", "reconstruction.sse", min, {"code.size": "30", **ALONE}),
+    "mnist-search-30": Task("mnist", "retrieval.precision_at_10", max, {"code.size": "30"}),
+    "mnist-plane": Task("mnist", "knn.accuracy_at_5", max, {"code.size": "2"}),
+    "cifar10-reconstruct-256": Task(
+        "cifar10", "reconstruction.sse", min, {"code.size": "256", **ALONE}
+    ),
+    "cifar10-search-256": Task("cifar10", "retrieval.precision_at_10", max, {"code.size": "256"}),
+    "reuters-search-128": Task("reuters", "retrieval.precision_at_100", max, {"code.size": "128"}),
+    "reuters-search-10": Task("reuters", "retrieval.precision_at_100", max, {"code.size": "10"}),
+    "reuters-plane": Task("reuters", "retrieval.precision_at_100", max, {"code.size": "2"}),
+    "reuters-bits": Task(
+        "reuters", "retrieval.hamming.precision_at_100", max, {"code.bits": "true"}
+    ),
+}
+"""Tasks by name; one of your own is a row."""
+
+
+def facts(model: Path, evaluation: Path) -> dict[str, str]:
+    """What decides on a variant: of its folders under ``models`` and ``evaluation``.
+
+    A variant that was not evaluated has no figures and wins nothing.
+    """
+    described = json.loads((model / "model.json").read_text(encoding="utf-8"))
+    known = {"data": str(described["data"]), "code.bits": _yes(_has_bits(described))}
+    metrics = evaluation / "metrics.json"
+    if not metrics.exists():
+        return known
+    measured = json.loads(metrics.read_text(encoding="utf-8"))
+    figures = identity.numbers({"validation": measured.get("validation", {})})
+    wanted = {task.tag for task in TASKS.values() if task.data == known["data"]}
+    return {
+        **known,
+        "code.size": str(measured["code"]["size"]),
+        "code.positions": _yes("positions" in measured),
+        **{tag: repr(figures[tag]) for tag in sorted(wanted & set(figures))},
+    }
+
+
+def winners(variants: Mapping[str, Facts]) -> dict[str, str]:
+    """The best variant of each task that any of ``variants``, by name, is fit for."""
+    best = {task: _winner(TASKS[task], variants) for task in TASKS}
+    return {task: name for task, name in best.items() if name is not None}
+
+
+def _winner(task: Task, variants: Mapping[str, Facts]) -> str | None:
+    figures = {
+        name: float(facts[task.tag])
+        for name, facts in sorted(variants.items())
+        if _fits(task, facts) and math.isfinite(float(facts[task.tag]))
+    }
+    if not figures:
+        return None
+    best = task.best(figures.values())
+    return next(name for name, figure in figures.items() if figure == best)
+
+
+def _fits(task: Task, facts: Facts) -> bool:
+    needed = {"data": task.data, **task.code}
+    return task.tag in facts and needed.items() <= facts.items()
+
+
+def _has_bits(described: Mapping[str, Any]) -> bool:
+    return any(layer.get("activation") == "binary" for layer in described.get("layers", [])[-1:])
+
+
+def _yes(value: bool) -> str:
+    return str(value).lower()
