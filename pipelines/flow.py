@@ -41,7 +41,7 @@ from pipelines.lock import only_flow
 from pipelines.plan import Plan
 from pipelines.processes import Group, sigterm_exits
 from pipelines.reproduce import StageError
-from pipelines.results import Outcome, metrics_rows, show_end, show_line, show_plan
+from pipelines.results import Outcome, measured, metrics_rows, show_end, show_line, show_plan
 from pipelines.schedule import in_order
 from pipelines.server import temporary_server
 
@@ -204,9 +204,10 @@ def _emitter(stage: str, width: int) -> Callable[[str], None]:
 
 def _report(root: Path, outcomes: list[Outcome]) -> State:
     bad = [outcome.stage for outcome in outcomes if not outcome.good]
-    rows = metrics_rows(root, _run_url, without={stage.partition("@")[2] for stage in bad})
+    good = {outcome.stage for outcome in outcomes if outcome.good}
+    rows = metrics_rows(root, _run_url, measured(good))
     if rows:
-        create_table_artifact(rows, key="metrics", description="Test metrics of every variant")
+        create_table_artifact(rows, key="metrics", description="Test metrics of what was built")
     show_end(rows, outcomes)
     if bad:
         return Failed(message=f"{len(bad)} of {len(outcomes)} stages not done: {', '.join(bad)}")

@@ -52,24 +52,33 @@ class Outcome:
 def metrics_rows(
     root: Path,
     link: Callable[[str, str], str | None],
-    without: Collection[str] = (),
+    names: Collection[str],
 ) -> list[Row]:
-    """Read one row for each evaluated variant; what no variant has gets no column.
+    """Read one row for each of some evaluated variants; what none of them has gets no column.
 
     Args:
         root: The project.
         link: Gives the address of an MLflow run from the variant's dataset and its name.
-        without: Variants whose file is older than the flow, because it could not renew it.
+        names: The variants and classifiers to show; others may be of another flow.
     """
     datasets = _datasets(root)
     rows = []
     for path in chain.from_iterable(sorted(root.glob(pattern)) for pattern in FILES):
         variant = path.parent.name
-        if variant not in without:
+        if variant in names:
             run = link(datasets[variant], variant) if variant in datasets else None
             rows.append({"variant": variant, **_cells(path), RUN: run or ""})
     used = {heading for row in rows for heading, cell in row.items() if cell}
     return [{key: cell for key, cell in row.items() if key in used} for row in rows]
+
+
+def measured(stages: Collection[str]) -> set[str]:
+    """The variants and classifiers whose last stage is among ``stages``."""
+    return {
+        name
+        for group, _, name in (stage.partition("@") for stage in stages)
+        if group in ("evaluate", "grade")
+    }
 
 
 def _cells(path: Path) -> Row:

@@ -10,7 +10,7 @@ import yaml
 from ae_lightning.errors import UserError
 from pipelines.lock import only_flow
 from pipelines.reproduce import stage_timeout
-from pipelines.results import metrics_rows
+from pipelines.results import measured, metrics_rows
 from tests.pipelines.conftest import TOY, run_flow, sleepers, start_flow, wait_for
 
 
@@ -29,10 +29,18 @@ def test_metrics_rows(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(
         yaml.safe_dump({"variants": {"pca": {"data": "mnist"}, "deep": {"data": "mnist"}}})
     )
-    rows = metrics_rows(tmp_path, lambda data, name: f"http://{data}/{name}", without=["old"])
+    grades = tmp_path / "artifacts" / "grades" / "judge"
+    grades.mkdir(parents=True)
+    (grades / "metrics.json").write_text('{"pretrained": {"error@all": {"mean": 0.0123}}}')
+    rows = metrics_rows(
+        tmp_path,
+        lambda data, name: f"http://{data}/{name}",
+        measured({"evaluate@deep", "evaluate@pca", "grade@judge", "finetune@old"}),
+    )
     assert rows == [
-        {"variant": "deep", "SSE": "2.10", "MLflow run": "http://mnist/deep"},
-        {"variant": "pca", "SSE": "13.87", "MLflow run": "http://mnist/pca"},
+        {"variant": "deep", "SSE": "2.10", "error@all": "", "MLflow run": "http://mnist/deep"},
+        {"variant": "pca", "SSE": "13.87", "error@all": "", "MLflow run": "http://mnist/pca"},
+        {"variant": "judge", "SSE": "", "error@all": "0.0123", "MLflow run": ""},
     ]
 
 
