@@ -21,8 +21,8 @@ class Dataset(Frozen):
     """Raw files and how they are split.
 
     The last ``validation`` training examples are set aside: every choice is made on them. The test
-    part is read by ``baseline``, ``evaluate`` and ``compare`` alone. ``limit`` keeps only the first
-    examples of each part, for a quick trial.
+    part is read by ``baseline``, ``evaluate``, ``compare`` and ``grade``. ``limit`` keeps only
+    the first examples of each part, for a quick trial.
     """
 
     kind: str
