@@ -28,7 +28,7 @@ def error_curves(curves: Mapping[str, Curve], dataset: str) -> Figure:
     errors on ``dataset`` are marks.
     """
     with mpl.rc_context(STYLE):
-        figure = canvas(8.6, 5.2)
+        figure = canvas(10.2, 5.2)
         axes = figure.add_subplot()
         for number, (name, curve) in enumerate(curves.items()):
             labels, means, sds = _columns(curve)
@@ -39,7 +39,7 @@ def error_curves(curves: Mapping[str, Curve], dataset: str) -> Figure:
         _published(axes, dataset)
         axes.set_xlabel("labelled training images")
         axes.set_ylabel("test error (band: ± one standard deviation over seeds)")
-        axes.legend(frameon=False, loc="upper right")
+        figure.legend(frameon=False, loc="outside right upper")
     return figure
 
 
@@ -74,7 +74,7 @@ def _published(axes: Axes, dataset: str) -> None:
             place = (figure.labels * 1.06, height)
             axes.annotate(figure.system, place, color=grey, fontsize=7.5, va="center")
     if found:
-        axes.set_xlim(right=max(axes.get_xlim()[1], 60_000 * 3.2))
+        axes.set_xlim(right=max(axes.get_xlim()[1], 60_000 * 5))
 
 
 def mistakes(hardest: Sequence[tuple[int, int, int]], data: Prepared) -> Figure:

@@ -25,6 +25,7 @@ PUBLISHED: dict[str, tuple[Figure, ...]] = {
         # Hinton & Salakhutdinov 2006, notes; Vincent et al. 2010, Table 3.
         Figure(60000, 0.016, "backpropagation 2006"),
         Figure(60000, 0.0128, "stacked denoising 2010"),
+        Figure(60000, 0.012, "pretrained 2006"),
         Figure(60000, 0.0057, "ladder network"),
     ),
 }
