@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import math
 import shutil
 import time
 from collections.abc import Iterator
@@ -11,13 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import lightning
 import numpy as np
-import torch
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
 
 from ae_lightning import ranks
@@ -31,7 +29,7 @@ from ae_lightning.nn import classifier as nets
 from ae_lightning.nn import storage
 from ae_lightning.nn.stack import Stack
 from ae_lightning.shares import Share, sharing
-from ae_lightning.training.callbacks import OwnSignals, ResumePoint, WholeFile
+from ae_lightning.training.callbacks import OwnSignals, Progress, ResumePoint, WholeFile
 from ae_lightning.training.fingerprint import contents
 from ae_lightning.training.fit import RESUME
 from ae_lightning.training.supervised import Supervision, module_for
@@ -42,36 +40,19 @@ SECONDS = 5.0
 """How long a run may last between two resume points: an epoch of few labels takes tenths."""
 
 
-class Epochs(Callback):
-    """Keep the figures of each epoch, and stop a run that diverged."""
-
-    def __init__(self, title: str) -> None:
-        self.title = title
-        self.rows: list[dict[str, float]] = []
-        self._began = 0.0
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock where an interrupted run stopped it."""
-        self._began = time.perf_counter() - (self.rows[-1]["seconds"] if self.rows else 0.0)
+class Epochs(Progress):
+    """Keep the figures of each epoch, all there are, and print none: there are many runs."""
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep the epoch's figures."""
+        """Keep the epoch's figures; stop a run that diverged."""
         found = {key: float(value) for key, value in trainer.callback_metrics.items()}
-        if not all(map(torch.isfinite, map(torch.tensor, found.values()))):
+        epoch, seconds = trainer.current_epoch + 1, time.perf_counter() - self._began
+        if not all(map(math.isfinite, found.values())):
             raise UserError(
-                f"{self.title}: epoch {trainer.current_epoch + 1}: loss must be finite, found "
-                f"{found}; lower train.learning_rate"
+                f"{self.title}: epoch {epoch}: loss must be finite, found {found}; "
+                "lower train.learning_rate"
             )
-        seconds = round(time.perf_counter() - self._began, 3)
-        self.rows.append({"epoch": trainer.current_epoch + 1, "seconds": seconds, **found})
-
-    def state_dict(self) -> dict[str, Any]:
-        """Figures so far."""
-        return {"rows": self.rows}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the figures of an interrupted run."""
-        self.rows = state_dict["rows"]
+        self.rows.append({"epoch": epoch, "seconds": round(seconds, 3), **found})
 
 
 class SparseResumePoint(ResumePoint):
