@@ -96,6 +96,8 @@ def open_classifier(
         check_recorded(folder, f"supervise@{name}")
     stored = Stored.open(folder)
     if run is not None and run not in stored.runs:
-        near = get_close_matches(run, stored.runs) or [*stored.runs]
-        raise UserError(f"{folder}: unknown run {run!r}; there is {', '.join(near)}")
+        near = get_close_matches(run, stored.runs) or [stored.best]
+        raise UserError(
+            f"{folder}: unknown run {run!r}; there is {', '.join(near)} among {len(stored.runs)}"
+        )
     return ClassifierModel(stored, Prepared.open(artifacts / "prepared" / stored.data), run)
