@@ -7,9 +7,9 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from ae_lightning.config import Params, load, pick
+from ae_lightning.config import load, pick
 from ae_lightning.errors import UserError
-from pipelines.use.variants import metrics_of, terminal, value
+from pipelines.use.variants import data_by_name, metrics_of, terminal, value
 
 FIGURES: Mapping[str, int] = {
     "code.size": 0,
@@ -33,6 +33,7 @@ FIGURES: Mapping[str, int] = {
     "shift.relative": -1,
     "spread.within_box": 0,
     "positions.bits": 0,
+    **{f"pretrained.error@{labels}.mean": -1 for labels in (100, 600, 1000, 3000, "all")},
     "training.seconds": -1,
 }
 """Names in metrics.json, and what is better: the greater (1), the smaller (-1), neither (0)."""
@@ -47,13 +48,14 @@ def compare(names: Sequence[str], *, as_json: bool) -> None:
         UserError: a variant is unknown or was not evaluated.
     """
     params = load()
-    measured = {name: _measured(name, params) for name in dict.fromkeys(names)}
+    known = data_by_name(params)
+    measured = {name: _measured(name, known) for name in dict.fromkeys(names)}
     if as_json:
         print(json.dumps(measured, indent=1))
         return
     console = terminal()
-    console.print(_table(measured, params))
-    if len({params.variants[name].data for name in measured}) > 1:
+    console.print(_table(measured, known))
+    if len({known[name] for name in measured}) > 1:
         console.print("On different data: these figures say little about which is the better.")
 
 
@@ -66,19 +68,19 @@ def best(values: Sequence[float | None], better: int) -> set[int]:
     return {k for k, found in enumerate(values) if found is not None and better * found == top}
 
 
-def _measured(name: str, params: Params) -> dict[str, Any]:
-    pick(params.variants, name, "variant")
+def _measured(name: str, known: Mapping[str, str]) -> dict[str, Any]:
+    pick(dict(known), name, "variant")
     if not (metrics := metrics_of(name)):
         raise UserError(f"{name}: was not evaluated yet; run: ae flow {name}")
     return metrics
 
 
-def _table(measured: Mapping[str, Mapping[str, Any]], params: Params) -> Table:
-    together = len({params.variants[name].data for name in measured}) == 1
+def _table(measured: Mapping[str, Mapping[str, Any]], known: Mapping[str, str]) -> Table:
+    together = len({known[name] for name in measured}) == 1
     table = Table("test figure")
     for name in measured:
         table.add_column(name, justify="right", overflow="fold")
-    table.add_row("data", *(params.variants[name].data for name in measured))
+    table.add_row("data", *(known[name] for name in measured))
     for figure, better in FIGURES.items():
         values = [value(metrics, figure) for metrics in measured.values()]
         if any(found is not None for found in values):

@@ -1,4 +1,4 @@
-"""``ae list``: every variant of params.yaml, what it is on, and how far it has come."""
+"""``ae list``: every variant and classifier of params.yaml, and how far it has come."""
 
 import json
 from collections import defaultdict
@@ -11,14 +11,15 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from ae_lightning.classifiers import Classifier, classifiers
 from ae_lightning.config import Params, load
 from ae_lightning.datasets import Documents
 from ae_lightning.errors import UserError
 from ae_lightning.items import Variant
-from pipelines.paths import EVALUATION, MODELS
+from pipelines.paths import CLASSIFIERS, EVALUATION, GRADES, MODELS
 from pipelines.results import METRICS
 
-SHOWN = ("SSE", "1-NN", "P@10", "MAP", "queries")
+SHOWN = ("SSE", "1-NN", "P@10", "MAP", "queries", "error@100", "error@all")
 """Key figures, so few that a line fits into a terminal; `ae compare` has the others."""
 
 PIPED = 1000
@@ -69,17 +70,28 @@ def show(*, as_json: bool) -> None:
 
 
 def listed(params: Params) -> list[Listed]:
-    """All variants, in their order in params.yaml."""
-    return [_listed(name, variant, params) for name, variant in params.variants.items()]
+    """All variants, then all classifiers, in their order in params.yaml."""
+    taught = classifiers(params).items()
+    return [
+        *(_listed(name, variant, params) for name, variant in params.variants.items()),
+        *(_classifier(name, classifier, params) for name, classifier in taught),
+    ]
+
+
+def data_by_name(params: Params) -> dict[str, str]:
+    """The dataset of each variant and classifier."""
+    items = params.variants | classifiers(params)
+    return {name: item.data for name, item in items.items()}
 
 
 def metrics_of(name: str) -> dict[str, Any]:
-    """A variant's ``metrics.json``; {} if it was not evaluated.
+    """The ``metrics.json`` of a variant or classifier; {} if it was not evaluated.
 
     Raises:
         UserError: it is no JSON.
     """
-    path = EVALUATION / name / "metrics.json"
+    graded = GRADES / name / "metrics.json"
+    path = graded if graded.exists() else EVALUATION / name / "metrics.json"
     try:
         metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -107,7 +119,6 @@ def terminal() -> Console:
 
 def _listed(name: str, variant: Variant, params: Params) -> Listed:
     metrics = metrics_of(name)
-    figures = {heading: value(metrics, of) for heading, (of, _) in METRICS.items()}
     return Listed(
         variant=name,
         data=variant.data,
@@ -116,8 +127,27 @@ def _listed(name: str, variant: Variant, params: Params) -> Listed:
         code=_code(variant, params, metrics),
         trained=Path(MODELS / name / "model.json").is_file(),
         evaluated=bool(metrics),
-        figures={heading: found for heading, found in figures.items() if found is not None},
+        figures=_figures(metrics),
     )
+
+
+def _classifier(name: str, classifier: Classifier, params: Params) -> Listed:
+    metrics = metrics_of(name)
+    return Listed(
+        variant=name,
+        data=classifier.data,
+        task="images",
+        kind="classifier",
+        code=params.layers[classifier.input.removeprefix("layers/")].units,
+        trained=Path(CLASSIFIERS / name / "model.json").is_file(),
+        evaluated=bool(metrics),
+        figures=_figures(metrics),
+    )
+
+
+def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:
+    found = {heading: value(metrics, name) for heading, (name, _) in METRICS.items()}
+    return {heading: number for heading, number in found.items() if number is not None}
 
 
 def _task(variant: Variant, params: Params) -> str:

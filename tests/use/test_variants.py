@@ -103,3 +103,27 @@ def test_every_command_has_an_example_and_none_is_heavy():
     )
     environment = os.environ | {"COLUMNS": "80"}
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, env=environment)
+
+
+JUDGE = """
+layers:
+  one: {data: tiny, input: prepared/tiny, units: 6}
+classifiers:
+  judge: {data: tiny, input: layers/one}
+"""
+
+
+def test_classifiers_are_listed_and_compared(measured, ae):
+    with Path("params.yaml").open("a") as file:
+        file.write(JUDGE)
+    path = measured / "grades" / "judge" / "metrics.json"
+    path.parent.mkdir(parents=True)
+    figures = {"pretrained": {"error@100": {"mean": 0.25}, "error@all": {"mean": 0.125}}}
+    path.write_text(json.dumps(figures))
+    last = json.loads(ae("list", "--json")[1])[-1]
+    assert (last["variant"], last["kind"], last["code"]) == ("judge", "classifier", 6)
+    assert (last["trained"], last["evaluated"]) == (False, True)
+    assert last["figures"] == {"error@100": 0.25, "error@all": 0.125}
+    output = ae("compare", "judge", "pca-5")[1]
+    rows = [line.strip("│┃ ").split() for line in output.replace("┃", "│").splitlines()]
+    assert ["pretrained.error@100.mean", "│", "0.25", "│", "-"] in rows
