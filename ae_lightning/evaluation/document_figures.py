@@ -22,6 +22,9 @@ MARKERS = "osD^v"
 TOPIC_COLOURS = ("C0", "C1", "C2", "C3", "C4", "C9", "C6", "C8", "C5")
 """Those of matplotlib's cycle that are not grey."""
 
+MAIN = 8
+"""Topics that get a colour."""
+
 LEGEND_RECALL = "0.1"
 """Recall at whose precision the legend is ordered."""
 
@@ -81,7 +84,7 @@ def _looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def topics(
-    points: Floats, labels: Bools, classes: Sequence[str], title: str, main: int = 8
+    points: Floats, labels: Bools, classes: Sequence[str], title: str, main: int = MAIN
 ) -> Figure:
     """Documents ``(documents, 2)`` in the plane, coloured by their main topic.
 
@@ -94,10 +97,10 @@ def topics(
 
 
 def topics_beside(
-    panels: Mapping[str, Floats], labels: Bools, classes: Sequence[str], main: int = 8
+    panels: Mapping[str, Floats], labels: Bools, classes: Sequence[str], main: int = MAIN
 ) -> Figure:
     """The plane of ``topics`` for several codes ``(documents, 2)`` of the same documents."""
-    chosen = most_frequent(labels, min(main, len(TOPIC_COLOURS)))
+    chosen = main_columns(labels, main)
     width = min(5.4, 12 / len(panels))
     places = main_topics(labels[:, chosen])
     with mpl.rc_context(STYLE):
@@ -110,6 +113,11 @@ def topics_beside(
         look = {"handles": [*coloured, grey], "markerscale": 3, "handletextpad": 0.2}
         _legend_beside(axes[-1], title="main topic (documents)", **look)
     return figure
+
+
+def main_columns(labels: Bools, main: int = MAIN) -> NDArray[np.integer[Any]]:
+    """Columns of the most frequent classes of ``(documents, classes)``, most frequent first."""
+    return most_frequent(labels, min(main, len(TOPIC_COLOURS)))
 
 
 def main_topics(labels: Bools) -> NDArray[np.intp]:

@@ -11,8 +11,15 @@ from matplotlib.figure import Figure
 
 from ae_lightning.evaluation import figures
 from ae_lightning.evaluation.curves import read_curve
-from ae_lightning.evaluation.document_figures import NATS, precision_recall, topics
+from ae_lightning.evaluation.document_figures import (
+    NATS,
+    main_columns,
+    main_topics,
+    precision_recall,
+    topics,
+)
 from ae_lightning.evaluation.pictures import embedding
+from ae_lightning.evaluation.plane import Plane
 
 if TYPE_CHECKING:
     from ae_lightning.evaluation.documents import Collection
@@ -20,17 +27,22 @@ if TYPE_CHECKING:
 
 def document_pictures(
     name: str, collection: Collection, metrics: Mapping[str, Any], curve: Path
-) -> dict[str, Figure]:
-    """The variant's figures by file name: what needs labels or learning only where it is there."""
+) -> tuple[dict[str, Figure], Plane]:
+    """The variant's figures by file name, and its codes in a plane, coloured by main topic.
+
+    What needs labels or learning is there only where those are.
+    """
     points, title = embedding(collection.codes["test"], "documents")
     classes = collection.corpus.data.classes
-    labels = collection.labels.get("test", np.zeros((len(points), 0), dtype=bool))
-    drawn = {"codes": topics(points, labels[: len(points)], classes, f"{name}: {title}")}
+    labels = collection.labels.get("test", np.zeros((len(points), 0), dtype=bool))[: len(points)]
+    drawn = {"codes": topics(points, labels, classes, f"{name}: {title}")}
     if collection.labels:
         drawn["precision_recall"] = precision_recall(beside_baselines(name, metrics))
     if learned := read_curve(curve):
         drawn["learning_curves"] = figures.learning_curves({name: learned}, "val/loss", NATS)
-    return drawn
+    chosen = main_columns(labels)
+    main = main_topics(labels[:, chosen])
+    return drawn, Plane(title, points, main, [classes[column] for column in chosen])
 
 
 def beside_baselines(name: str, metrics: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:

@@ -166,5 +166,5 @@ def evaluate_documents(case: Case) -> Found:
         same_size = lsa_stack(data, weighting("tfidf", data), stack.units)
         lsa = Collection.of(same_size, data, case.environment)
     found = scores(collection, lsa, case.baseline)
-    pictures = document_pictures(case.name, collection, found, case.curve)
-    return Found(found, pictures, collection.codes if stack.layers else {})
+    pictures, plane = document_pictures(case.name, collection, found, case.curve)
+    return Found(found, pictures, collection.codes if stack.layers else {}, plane)

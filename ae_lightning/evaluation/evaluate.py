@@ -31,6 +31,9 @@ KINDS: dict[str, Kind] = {
     "documents": Kind(documents.evaluate_documents, documents.baseline),
 }
 
+TRAINING = ("seconds", "memory_mb")
+"""Columns of a learning curve whose last values are what the training took."""
+
 
 def evaluate(
     name: str,
@@ -45,17 +48,21 @@ def evaluate(
     """Measure ``stack`` beside what is known without it and write everything into ``folder``.
 
     ``baseline`` holds the dataset's own scores. ``training.seconds`` are those of the curve,
-    without the pretraining of layers that variants share. Writes ``metrics.json``, the figures as
-    PNG and ``codes.npz``; returns the metrics.
+    without the pretraining of layers that variants share, ``training.memory_mb`` the training's
+    peak. Writes ``metrics.json``, the figures as PNG, ``codes.npz`` and the folder ``plane``;
+    returns the metrics.
     """
     found = KINDS[data.kind].evaluate(Case(name, stack, data, environment, baseline, curve))
     metrics: Metrics = rounded(found.metrics)
     if learned := read_curve(curve):
-        metrics["training"] = {"seconds": float(learned["seconds"][-1])}
+        metrics["training"] = {
+            column: float(learned[column][-1]) for column in TRAINING if column in learned
+        }
     with replaced(folder) as partial:
         (partial / "figures").mkdir()
         for label, figure in found.figures.items():
             figure.savefig(partial / "figures" / f"{label}.png", metadata={"Software": None})
         np.savez(partial / "codes.npz", **found.codes)  # type: ignore[arg-type]
+        found.plane.write(partial / "plane")
         write_json(metrics, partial / "metrics.json")
     return metrics

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ae_lightning.config import Environment
 from ae_lightning.data.prepared import Prepared
+from ae_lightning.evaluation.plane import Plane
 from ae_lightning.nn.stack import Stack
 
 
@@ -29,8 +30,9 @@ class Case:
 
 @dataclass(frozen=True)
 class Found:
-    """Metrics, figures by file name, and codes by split ``(examples, code)``."""
+    """Metrics, figures by file name, codes by split ``(examples, code)``, and codes in a plane."""
 
     metrics: dict[str, Any]
     figures: dict[str, Figure]
     codes: dict[str, NDArray[Any]]
+    plane: Plane

@@ -62,6 +62,7 @@ class Imagery:
             found,
             pictures(shown, self.pages),
             {split: measured.codes[split] for split in self.kept},
+            shown.plane,
         )
 
 

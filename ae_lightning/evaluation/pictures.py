@@ -17,8 +17,9 @@ from ae_lightning.data.prepared import Prepared
 from ae_lightning.evaluation import figures
 from ae_lightning.evaluation.curves import read_curve
 from ae_lightning.evaluation.drawing import INK
-from ae_lightning.evaluation.examples import one_of_each, reconstruct
+from ae_lightning.evaluation.examples import one_of_each, position_bits, reconstruct
 from ae_lightning.evaluation.found import Case
+from ae_lightning.evaluation.plane import Plane, wide_grid
 from ae_lightning.evaluation.scores import Measured, Metrics, is_linear
 
 TSNE_EXAMPLES = 3000
@@ -53,6 +54,16 @@ class Shown:
         """Where the test images are that every variant shows."""
         return one_of_each(self.data)
 
+    @cached_property
+    def plane(self) -> Plane:
+        """The test codes in a plane, and the plane decoded where two numbers are a whole code."""
+        data, stack, codes = self.data, self.measured.stack, self.measured.codes["test"]
+        points, title = embedding(codes)
+        labels = np.array(data.labels("test")) if data.labelled else np.zeros(len(points), int)
+        alone = codes.shape[1] == 2 and not position_bits(stack)
+        decoded = wide_grid(stack, codes) if alone else None
+        return Plane(title, points, labels[: len(points)], data.classes, decoded, data.shape)
+
     @property
     def images(self) -> torch.Tensor:
         """Those images ``(images, features)`` in [0, 1]."""
@@ -79,11 +90,9 @@ def reconstructions(shown: Shown) -> dict[str, Figure]:
 
 def codes(shown: Shown) -> dict[str, Figure]:
     """The codes in a plane, coloured by class if there are any."""
-    points, title = embedding(shown.measured.codes["test"])
-    data = shown.data
-    labels = data.labels("test") if data.labelled else np.zeros(len(points), int)
-    title = f"{shown.name}: {title}"
-    return {"codes": figures.scatter(points, labels[: len(points)], data.classes, title)}
+    plane = shown.plane
+    title = f"{shown.name}: {plane.title}"
+    return {"codes": figures.scatter(plane.points, plane.labels, plane.classes, title)}
 
 
 def learning(shown: Shown) -> dict[str, Figure]:

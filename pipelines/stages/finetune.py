@@ -6,6 +6,7 @@ from ae_lightning.items import SOLVED
 from ae_lightning.launch import alone, together
 from ae_lightning.nn import storage
 from ae_lightning.training.fit import Fit
+from ae_lightning.training.memory import note_memory
 from ae_lightning.training.variants import FITTERS
 from pipelines import tracking
 from pipelines.paths import ARTIFACTS, CURVES, MODELS, PREPARED
@@ -23,6 +24,7 @@ def run(name: str) -> None:
         inputs=[ARTIFACTS / variant.input],
         dataset=data.folder,
     )
+    curve = CURVES / "finetune" / f"{name}.csv"
     shared = together(environment(), needed=variant.kind not in SOLVED)
     with shared as here, recorded as recording:
         how = Fit.of(
@@ -30,9 +32,10 @@ def run(name: str) -> None:
             here,
             title=f"finetune {name}",
             logger=recording.logger,
-            curve=CURVES / "finetune" / f"{name}.csv",
+            curve=curve,
         )
         stack = FITTERS[variant.kind](variant, below, data, how)
         alone(here)
+        note_memory(curve)
         storage.save(stack, MODELS / name, variant.data)
         recording.log_model(MODELS / name)

@@ -105,6 +105,8 @@ def test_everything_documented_is_written(evaluated):
         "codes.npz",
         *(f"figures/{name}.png" for name in FIGURES),
         "metrics.json",
+        "plane/decoded.webp",
+        "plane/plane.json",
     ]
     for path in folder.glob("figures/*.png"):
         assert path.read_bytes().startswith(b"\x89PNG")
