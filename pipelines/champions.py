@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ae_lightning.config import Params
 from pipelines import identity
 
 Facts = Mapping[str, str]
@@ -65,19 +66,44 @@ def facts(model: Path, evaluation: Path) -> dict[str, str]:
     A variant that was not evaluated has no figures and wins nothing.
     """
     described = json.loads((model / "model.json").read_text(encoding="utf-8"))
-    known = {"data": str(described["data"]), "code.bits": _yes(_has_bits(described))}
+    return _facts(str(described["data"]), _has_bits(described), evaluation)
+
+
+def _facts(data: str, bits: bool, evaluation: Path) -> dict[str, str]:
+    known = {"data": data, "code.bits": _yes(bits)}
     metrics = evaluation / "metrics.json"
     if not metrics.exists():
         return known
     measured = json.loads(metrics.read_text(encoding="utf-8"))
     figures = identity.numbers({"validation": measured.get("validation", {})})
-    wanted = {task.tag for task in TASKS.values() if task.data == known["data"]}
+    wanted = {task.tag for task in TASKS.values() if task.data == data}
     return {
         **known,
         "code.size": str(measured["code"]["size"]),
         "code.positions": _yes("positions" in measured),
         **{tag: repr(figures[tag]) for tag in sorted(wanted & set(figures))},
     }
+
+
+def chosen(params: Params, evaluation: Path) -> list[dict[str, str]]:
+    """``task``, ``variant`` and the ``rule`` in words, of all variants that have been evaluated.
+
+    Models need not be there: of them only their metrics are read.
+    """
+    known = {
+        name: _facts(variant.data, variant.code_activation == "binary", evaluation / name)
+        for name, variant in params.variants.items()
+    }
+    return [
+        {"task": task, "variant": name, "rule": _words(TASKS[task], known[name])}
+        for task, name in winners(known).items()
+    ]
+
+
+def _words(task: Task, facts: Facts) -> str:
+    which = "least" if task.best is min else "greatest"
+    figure = task.figure.replace("_at_", "@")
+    return f"{which} validation {figure}: {float(facts[task.tag]):.4g}"
 
 
 def winners(variants: Mapping[str, Facts]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from ae_lightning.data.prepared import Prepared
 from ae_lightning.datasets import Documents
 from ae_lightning.evaluation.document_figures import precision_recall, topics_beside
 
+CODES = "codes.npz"
 PLANE = 2
 """Numbers in a code that can be drawn as it is."""
 
@@ -21,7 +22,8 @@ def document_figures(
 ) -> Iterator[tuple[str, Figure]]:
     """Figures by file name, for each dataset of documents that has labels.
 
-    ``precision_recall_DATASET`` has every variant, ``plane_DATASET`` those with 2-D codes.
+    ``precision_recall_DATASET`` has every variant, ``plane_DATASET`` those with 2-D codes, if the
+    data and the codes are there.
     """
     for data, dataset in params.datasets.items():
         if not isinstance(dataset, Documents):
@@ -35,12 +37,17 @@ def document_figures(
         if not curves:
             continue
         yield f"precision_recall_{data}", precision_recall(curves)
-        if planes := [name for name in curves if measured[name]["code"]["size"] == PLANE]:
+        planes = [
+            name
+            for name in curves
+            if measured[name]["code"]["size"] == PLANE and (evaluation / name / CODES).exists()
+        ]
+        if planes and (prepared / data / "meta.json").exists():
             found = Prepared.open(prepared / data)
             codes = {name: _codes(evaluation / name) for name in planes}
             yield f"plane_{data}", topics_beside(codes, found.labels("test"), found.classes)
 
 
 def _codes(folder: Path) -> Any:
-    with np.load(folder / "codes.npz") as codes:
+    with np.load(folder / CODES) as codes:
         return codes["test"]

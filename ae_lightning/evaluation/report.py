@@ -154,10 +154,17 @@ def widths(params: Params, name: str) -> tuple[int, ...]:
     return (*(params.layers[layer].units for layer in params.chain(variant.input)), *variant.sizes)
 
 
-def whole_curve(variant: str, params: Params, curves: Path) -> dict[str, Any]:
-    """A variant's learning curve with its layers' pretraining added to ``seconds``."""
-    curve = read_curve(curves / "finetune" / f"{variant}.csv")
-    for layer in params.chain(params.variants[variant].input) if curve else []:
-        pretraining = read_curve(curves / "pretrain" / f"{layer}.csv")
-        curve["seconds"] = curve["seconds"] + pretraining["seconds"][-1]
+def whole_curve(name: str, params: Params, curves: Path) -> dict[str, Any]:
+    """A variant's learning curve with its layers' pretraining added to ``seconds``.
+
+    Empty where nothing was learned by steps, or where a curve, or a layer's, is not there.
+    """
+    below = params.chain(params.variants[name].input)
+    layers = [curves / "pretrain" / f"{layer}.csv" for layer in below]
+    whole = curves / "finetune" / f"{name}.csv"
+    if not all(path.exists() for path in (whole, *layers)):
+        return {}
+    curve = read_curve(whole)
+    for path in layers if curve else []:
+        curve["seconds"] = curve["seconds"] + read_curve(path)["seconds"][-1]
     return curve

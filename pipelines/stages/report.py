@@ -1,10 +1,15 @@
-"""All variants side by side."""
+"""All variants side by side, and a page to look at them."""
 
 from ae_lightning.config import load
 from ae_lightning.evaluation.report import report
-from pipelines.paths import CURVES, EVALUATION, PREPARED, REPORT
+from ae_lightning.page.build import write_page
+from pipelines import champions
+from pipelines.paths import ARTIFACTS, CURVES, EVALUATION, PREPARED, REPORT
 
 
 def run() -> None:
-    """Write the table and learning curves of every variant that has been evaluated."""
-    report(load(), EVALUATION, CURVES, PREPARED, REPORT)
+    """Write the table, figures and page of every variant that has been evaluated."""
+    params, page = load(), REPORT / "index.html"
+    report(params, EVALUATION, CURVES, PREPARED, REPORT)
+    write_page(params, ARTIFACTS, champions.chosen(params, EVALUATION), page)
+    print(f"{page}: open it in a browser, it needs no server")

@@ -1,0 +1,154 @@
+"""Put the page together: one HTML file with its style, script, data and pictures inside."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader
+from plotly.offline import get_plotlyjs
+
+from ae_lightning.config import Params
+from ae_lightning.files import replaced_file
+from ae_lightning.page import claims, table
+from ae_lightning.page.embed import picture
+from ae_lightning.page.examples import examples, planes, strokes
+from ae_lightning.page.lines import learning, recall
+from ae_lightning.page.results import Results
+
+VERDICTS = ("holds", "depends", "does not hold", "not measured")
+"""In the order in which they are counted."""
+
+class Kept(NamedTuple):
+    """A figure of the gallery: what it shows, its width in pixels at most, and its quality."""
+
+    caption: str
+    width: int = 800
+    quality: int = 70
+
+
+GALLERY = {
+    "reconstructions": Kept("Test images, what the code brings back, and PCA of the same size"),
+    "neighbours": Kept("Test images and the training images nearest to them, by pixels and by code"),
+    "decoder_grid": Kept("The plane decoded"),
+    "nearest": Kept("Decoded images and the training images nearest to them"),
+    "precision_recall": Kept("Precision by recall beside the baselines"),
+    "errors": Kept("Test error by number of labels"),
+    "mistakes": Kept("Images that are classified wrongly"),
+    "corruption": Kept("Corrupted test images and what comes back", 560, 60),
+    "filters": Kept("What the first layer looks for", 480, 50),
+}
+"""Figures that a variant may have, by file name; many and noisy ones are kept small."""
+
+
+def write_page(
+    params: Params, artifacts: Path, champions: Sequence[Mapping[str, str]], path: Path
+) -> None:
+    """Write the page of everything below ``artifacts`` that is there.
+
+    Metrics, figures, curves and planes are in git, so that a fresh clone has most of it; images
+    and titles under the pointer need prepared data. ``champions`` has for each ``task`` the best
+    ``variant`` and the ``rule`` that chose it.
+    """
+    results = Results.read(params, artifacts)
+    judged = [_with_pictures(claim, artifacts) for claim in claims.judged(results)]
+    columns = table.columns()
+    content = {
+        "datasets": list(params.datasets),
+        "champions": champions,
+        "claims": judged,
+        "tally": _tally(judged),
+        "columns": columns,
+        "rows": _cells(table.rows(results, params), columns),
+        "data": _json(_data(params, results, artifacts)),
+        "style": _asset("page.css"),
+        "script": _asset("page.js"),
+        "plotly": get_plotlyjs(),
+    }
+    templates = Environment(
+        loader=PackageLoader("ae_lightning.page", "assets"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = templates.get_template("page.html").render(content)
+    with replaced_file(path) as partial:
+        partial.write_text(html, encoding="utf-8")
+
+
+def _data(params: Params, results: Results, artifacts: Path) -> dict[str, Any]:
+    """What the page's script draws."""
+    return {
+        "strokes": strokes(params),
+        "planes": planes(params, artifacts / "evaluation"),
+        "examples": examples(params, artifacts / "prepared"),
+        "curves": learning(params, results.variants, artifacts / "curves"),
+        "recall": recall(results.variants),
+        "gallery": _gallery(results, artifacts),
+    }
+
+
+def _gallery(results: Results, artifacts: Path) -> dict[str, list[dict[str, Any]]]:
+    """Each variant's own figures, in the order of :data:`GALLERY`; none that are not there."""
+    folders = {name: artifacts / "evaluation" / name for name in results.variants}
+    folders |= {name: artifacts / "grades" / name for name in results.classifiers}
+    found = {
+        name: [
+            picture(path, *kept)
+            for figure, kept in GALLERY.items()
+            if (path := folder / "figures" / f"{figure}.png").exists()
+        ]
+        for name, folder in folders.items()
+    }
+    return {name: pictures for name, pictures in found.items() if pictures}
+
+
+def _with_pictures(claim: dict[str, Any], artifacts: Path) -> dict[str, Any]:
+    shown = [
+        picture(path, one["caption"])
+        for one in claim["pictures"]
+        if (path := artifacts / one["file"]).exists()
+    ]
+    return claim | {"pictures": shown}
+
+
+def _tally(judged: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    counts = Counter(claim["verdict"] for claim in judged)
+    return {verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]}
+
+
+def _cells(
+    rows: Sequence[dict[str, Any]], columns: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Rows with a cell for each column: its number for sorting, and as it is written."""
+    return [row | {"cells": [_cell(row, column) for column in columns]} for row in rows]
+
+
+def _cell(row: Mapping[str, Any], column: Mapping[str, Any]) -> dict[str, Any]:
+    key = column["key"]
+    value, sd = row["values"].get(key), row["sd"].get(key)
+    text = "" if value is None else _number(value, column)
+    if text and sd is not None:
+        text += f" ± {_number(sd, column, unit='')}"
+    said = [
+        {"text": _number(one["value"], column), "source": one["source"]}
+        for one in row["published"].get(key, [])
+    ]
+    return {"value": "" if value is None else value, "text": text, "published": said}
+
+
+def _number(value: float, column: Mapping[str, Any], unit: str = " %") -> str:
+    if column["percent"]:
+        return f"{100 * value:.{column['digits']}f}{unit}"
+    return f"{value:,.{column['digits']}f}".replace("-", "−")  # noqa: RUF001
+
+
+def _json(content: Any) -> str:
+    """JSON that may stand inside a script element."""
+    return json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _asset(name: str) -> str:
+    return (files("ae_lightning.page") / "assets" / name).read_text(encoding="utf-8")

@@ -1,0 +1,59 @@
+"""What the page shows of single examples: their codes in the plane, images and titles."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ae_lightning.config import Params
+from ae_lightning.data.corpus import Corpus
+from ae_lightning.data.prepared import Prepared
+from ae_lightning.datasets import Documents
+from ae_lightning.evaluation.plane import POINTS
+from ae_lightning.page.embed import as_uri, sheet
+
+TITLE = 90
+"""Letters of a title that are shown."""
+
+
+def planes(params: Params, evaluation: Path) -> dict[str, dict[str, Any]]:
+    """``plane.json`` of each variant that has one, with its dataset and decoded images."""
+    found = {}
+    for name, variant in params.variants.items():
+        folder = evaluation / name / "plane"
+        if not (folder / "plane.json").exists():
+            continue
+        plane = json.loads((folder / "plane.json").read_text(encoding="utf-8"))
+        documents = isinstance(params.datasets[variant.data], Documents)
+        plane |= {"data": variant.data, "what": "main topic" if documents else "class"}
+        if "decoded" in plane:
+            plane["decoded"]["uri"] = as_uri((folder / "decoded.webp").read_bytes())
+        found[name] = plane
+    return found
+
+
+def examples(params: Params, prepared: Path) -> dict[str, dict[str, Any]]:
+    """Of each prepared dataset the first test examples: a ``sheet`` of images, or ``titles``.
+
+    A dataset that is not prepared is left out: there are points then, without what they are.
+    """
+    return {
+        name: _titles(data) if isinstance(params.datasets[name], Documents) else _images(data)
+        for name in params.datasets
+        if (prepared / name / "meta.json").exists()
+        for data in [Prepared.open(prepared / name)]
+    }
+
+
+def strokes(params: Params) -> list[str]:
+    """Datasets of bright strokes on dark ground, which are drawn as ink."""
+    return [name for name, dataset in params.datasets.items() if dataset.kind == "idx"]
+
+
+def _images(data: Prepared) -> dict[str, Any]:
+    return {"sheet": sheet(np.array(data.inputs("test")[:POINTS]), data.shape)}
+
+
+def _titles(data: Prepared) -> dict[str, Any]:
+    return {"titles": [row["title"][:TITLE] for row in Corpus(data).records("test")[:POINTS]]}
