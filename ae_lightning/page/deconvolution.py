@@ -43,21 +43,22 @@ def by_convolution(images: Tensor, weight: Tensor, shape: Shape) -> Tensor:
     return F.conv2d(padded, weight.flip(2, 3).transpose(0, 1))
 
 
-def largest_difference(seed: int = 0) -> float:
-    """Largest difference of both ways, relative to the largest output, on random tensors."""
+def largest_differences(seed: int = 0) -> list[float]:
+    """Of both ways for each of :data:`SHAPES`, relative to the largest output, on random tensors."""
     random = torch.Generator().manual_seed(seed)
-    worst = 0.0
-    for shape in SHAPES:
-        images = torch.randn(EXAMPLES, INPUTS, SIDE, SIDE, generator=random, dtype=torch.float64)
-        window = (INPUTS, OUTPUTS, shape.kernel, shape.kernel)
-        weight = torch.randn(window, generator=random, dtype=torch.float64)
-        direct = F.conv_transpose2d(
-            images,
-            weight,
-            stride=shape.stride,
-            padding=shape.padding,
-            output_padding=shape.output_padding,
-        )
-        difference = (by_convolution(images, weight, shape) - direct).abs().max()
-        worst = max(worst, float(difference / direct.abs().max()))
-    return worst
+    return [_difference(shape, random) for shape in SHAPES]
+
+
+def _difference(shape: Shape, random: torch.Generator) -> float:
+    images = torch.randn(EXAMPLES, INPUTS, SIDE, SIDE, generator=random, dtype=torch.float64)
+    window = (INPUTS, OUTPUTS, shape.kernel, shape.kernel)
+    weight = torch.randn(window, generator=random, dtype=torch.float64)
+    direct = F.conv_transpose2d(
+        images,
+        weight,
+        stride=shape.stride,
+        padding=shape.padding,
+        output_padding=shape.output_padding,
+    )
+    difference = by_convolution(images, weight, shape) - direct
+    return float(difference.abs().max() / direct.abs().max())

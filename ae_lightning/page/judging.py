@@ -18,7 +18,8 @@ CHANCE = 0.03
 """Share by which errors of two single trainings must differ: several times what seeds change."""
 
 POINT = 0.01
-"""How far apart two accuracies or precisions must lie: two standard errors of 10,000 queries."""
+"""How far apart two accuracies or precisions must lie: two standard errors, at most, of a share of
+10,000 queries."""
 
 ERRORS = 2
 """Standard errors by which means over seeds must differ."""

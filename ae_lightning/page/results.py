@@ -129,7 +129,5 @@ def _curves(folder: Path, names: Iterable[str]) -> dict[str, Curve]:
     """Curves of what learned step by step and was kept."""
     paths = {name: folder / f"{name}.csv" for name in names}
     return {
-        name: curve
-        for name, path in paths.items()
-        if path.exists() and (curve := read_curve(path))
+        name: curve for name, path in paths.items() if path.exists() and (curve := read_curve(path))
     }

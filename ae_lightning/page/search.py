@@ -1,0 +1,238 @@
+"""Claims of finding what is like a query: documents by words or codes, images by pixels or codes."""
+
+from collections.abc import Sequence
+from math import sqrt
+
+from ae_lightning.page.judging import (
+    ERRORS,
+    POINT,
+    Claim,
+    Judgement,
+    Part,
+    Picture,
+    evaluated,
+    figure_of,
+    judgement,
+    numbers,
+    percent,
+    share,
+    tabled,
+)
+from ae_lightning.page.results import Results
+
+FAR = 0.1
+MOST = 0.5
+BAG = 0.5
+
+DEPTHS = (10, 100)
+FIRST_TOO = (1, *DEPTHS)
+PRECISION = {f"P@{k}": (f"retrieval.precision@{k}", share) for k in FIRST_TOO}
+QUERIES = ("queries.share@10", lambda value: percent(value))
+
+
+def precisions(results: Results, variant: str, depths: Sequence[int] = DEPTHS) -> list[float]:
+    """Precision at each of ``depths``."""
+    return [results.figure(variant, f"retrieval.precision@{k}") for k in depths]
+
+
+def ahead(ours: Sequence[float], theirs: Sequence[float], by: float = POINT) -> list[bool]:
+    """At each depth: by more than a margin?"""
+    return [one - other > by for one, other in zip(ours, theirs, strict=True)]
+
+
+def said(values: Sequence[float]) -> str:
+    """Precisions in the order of their depths."""
+    return " / ".join(map(share, values))
+
+
+def words(results: Results) -> Judgement:
+    """Words weighed find more than words; codes that know of other words find more still, or not.
+
+    Documents without a common word have the inner product 0, whatever they mean; a code can match
+    them.
+    """
+    binary, tfidf = (precisions(results, name, FIRST_TOO) for name in ("binary", "tfidf"))
+    codes = [precisions(results, name, FIRST_TOO) for name in ("lsa-128", "text-128")]
+    best = [max(at) for at in zip(*codes, strict=True)]
+    parts = [
+        Part(
+            "weighing words by importance raises the precision at 1, 10 and 100 by more than a "
+            "point",
+            ahead(tfidf, binary),
+            f"{said(binary)} with 0 and 1, {said(tfidf)} with tf-idf",
+        ),
+        Part(
+            "a code of 128 numbers, which can match documents that have no word in common, is more "
+            "than a point ahead of tf-idf at 1, 10 and 100",
+            ahead(best, tfidf),
+            f"{said(best)} by the better of LSA and autoencoder",
+        ),
+    ]
+    columns = PRECISION | {"MAP": ("retrieval.map", share), "keyword queries": QUERIES}
+    names = ["binary", "tfidf", "lsa-128", "text-128"]
+    return judgement(parts, tabled(results, names, columns))
+
+
+def topics(results: Results) -> Judgement:
+    """By topic, against LSA at each code size; by keywords, with each code size."""
+    plane, lsa = (precisions(results, name) for name in ("text-2", "lsa-2"))
+    larger = {
+        size: [precisions(results, f"{kind}-{size}") for kind in ("text", "lsa")] for size in LARGER
+    }
+    found = [results.figure(f"text-{size}", "queries.share@10") for size in (2, *LARGER)]
+    parts = [
+        Part(
+            f"with two numbers the precision at 10 and 100 is more than {percent(FAR)} of all above "
+            "LSA's",
+            ahead(plane, lsa, FAR),
+            f"{said(plane)} for {said(lsa)}",
+        ),
+        Part(
+            f"with {' and '.join(map(str, LARGER))} numbers it is more than a point above LSA's",
+            [each for pair in larger.values() for each in ahead(*pair)],
+            ", ".join(f"{said(text)} for {said(lsa)}" for text, lsa in larger.values()),
+        ),
+        Part(
+            "most of the ten documents nearest to a query of a few words have its topic, whichever "
+            "the size",
+            [each > MOST for each in found],
+            " / ".join(map(percent, found)) + f" with 2 / {' / '.join(map(str, LARGER))} numbers",
+        ),
+    ]
+    columns = PRECISION | {
+        "MAP": ("retrieval.map", share),
+        "keyword queries": QUERIES,
+        "“crude oil opec”": ("queries.each.crude oil opec", percent),
+    }
+    names = [f"{kind}-{size}" for size in (2, *LARGER) for kind in ("lsa", "text")]
+    return judgement(parts, tabled(results, names, columns))
+
+
+def images(results: Results) -> Judgement:
+    """Pixels against the deep code, and against PCA of as many numbers."""
+    pixels, pca, deep = (precisions(results, name) for name in ("pixels", "pca-256", "image-256"))
+    parts = [
+        Part(
+            "by pixels fewer than half of the ten nearest images show the query's class",
+            [pixels[0] < MOST],
+            share(pixels[0]),
+        ),
+        Part(
+            "by the deep code the precision at 10 and 100 is more than a point above that by pixels",
+            ahead(deep, pixels),
+            f"{said(deep)} for {said(pixels)}",
+        ),
+        Part(
+            "also above that by PCA of as many numbers",
+            ahead(deep, pca),
+            f"{said(pca)} by PCA",
+        ),
+    ]
+    note = ""
+    if (white := results.optional("pca-256-white", "retrieval.precision@10")) is not None:
+        note = f"PCA of whitened images, not deep at all, has {share(white)} at 10"
+    columns = PRECISION | {
+        "MAP": ("retrieval.map", share),
+        "numbers in the code": ("code.size", numbers),
+        "parameters": ("model.parameters", numbers),
+    }
+    names = ["pixels", "pca-256", "pca-256-white", "image-256", "image-conv-256"]
+    return judgement(parts, tabled(results, names, columns), note)
+
+
+def sequences(results: Results) -> Judgement:
+    """Order, which a bag has not; the words themselves; topics, where a bag is strong."""
+    pairs, matched, exact = (
+        results.figure("seq2seq", f"order.{name}") for name in ("pairs", "matched", "exact")
+    )
+    ours, bag = (precisions(results, name) for name in ("seq2seq", "binary"))
+    chance = BAG + ERRORS * sqrt(BAG * (1 - BAG) / pairs)
+    parts = [
+        Part(
+            "of titles and copies with two words swapped more are matched with the right code than "
+            f"chance explains, which is all that a bag has, {percent(chance, 1)} with two standard "
+            "errors",
+            [matched > chance],
+            f"{percent(matched, 1)} of {numbers(pairs)} pairs",
+        ),
+        Part(
+            "most of these sequences come back word by word",
+            [exact > MOST],
+            percent(exact, 1),
+        ),
+        Part(
+            "documents of a query's topic are found no worse than by the bag of words, within a "
+            "point at 10 and 100",
+            [not behind for behind in ahead(bag, ours)],
+            f"{said(ours)} for {said(bag)}",
+        ),
+    ]
+    columns = {
+        "pairs with the right code": ("order.matched", lambda value: percent(value, 1)),
+        "both likelier under their own code": ("order.both_own", lambda value: percent(value, 1)),
+        "word by word": ("order.exact", lambda value: percent(value, 1)),
+        "tokens right, given those before": (
+            "reconstruction.token_accuracy",
+            lambda value: percent(value, 1),
+        ),
+        **PRECISION,
+    }
+    names = ["seq2seq", "binary", "tfidf", "text-128"]
+    return judgement(parts, tabled(results, names, columns))
+
+
+LARGER = (10, 128)
+
+CLAIMS = (
+    Claim(
+        "5",
+        "A bag of words, 0 or 1 or weighed by importance, compares documents by their common "
+        "words and knows nothing of meaning.",
+        evaluated("binary", "tfidf", "lsa-128", "text-128"),
+        words,
+        (
+            figure_of("text-128", "precision_recall", "Words alone, weighed words, and two codes"),
+            Picture("report/precision_recall_reuters.png", "All ways to find documents"),
+        ),
+    ),
+    Claim(
+        "6",
+        "A text autoencoder groups documents by topic where LSA does not, and the code of a query "
+        "finds documents of its topic.",
+        evaluated(*(f"{kind}-{size}" for size in (2, *LARGER) for kind in ("lsa", "text"))),
+        topics,
+        (
+            figure_of("lsa-2", "codes", "Test documents in the plane of LSA, by topic"),
+            figure_of("text-2", "codes", "Test documents in the autoencoder's plane, by topic"),
+            figure_of("text-2", "precision_recall", "Two numbers of each, beside all words"),
+        ),
+    ),
+    Claim(
+        "7",
+        "Searching images by pixels fails; by the 256 numbers of a deep autoencoder it works "
+        "better.",
+        evaluated("pixels", "pca-256", "image-256"),
+        images,
+        (
+            figure_of(
+                "image-256",
+                "neighbours",
+                "Queries, their nearest images by pixels and by the deep code; framed: same class",
+            ),
+        ),
+    ),
+    Claim(
+        "19",
+        "Text should not be squeezed into one bag of words: a sequence-to-sequence autoencoder "
+        "keeps the order.",
+        evaluated("seq2seq", "binary"),
+        sequences,
+        (
+            figure_of(
+                "seq2seq",
+                "precision_recall",
+                "Documents found by topic: bags of words, LSA, the sequence model",
+            ),
+        ),
+    ),
+)
