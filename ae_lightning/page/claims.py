@@ -3,11 +3,19 @@
 from dataclasses import asdict
 from typing import Any
 
-from ae_lightning.page import convolution, noise, plane, reconstruction, search, starts
+from ae_lightning.page import (
+    convolution,
+    documents,
+    noise,
+    pictures,
+    plane,
+    reconstruction,
+    starts,
+)
 from ae_lightning.page.judging import Claim
 from ae_lightning.page.results import Missing, Results
 
-THEMES = (reconstruction, plane, search, starts, noise, convolution)
+THEMES = (reconstruction, plane, documents, pictures, starts, noise, convolution)
 
 NOT_MEASURED = "not measured"
 

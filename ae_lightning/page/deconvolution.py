@@ -44,7 +44,7 @@ def by_convolution(images: Tensor, weight: Tensor, shape: Shape) -> Tensor:
 
 
 def largest_differences(seed: int = 0) -> list[float]:
-    """Of both ways for each of :data:`SHAPES`, relative to the largest output, on random tensors."""
+    """Of both ways on random tensors, relative to the largest output, for each of ``SHAPES``."""
     random = torch.Generator().manual_seed(seed)
     return [_difference(shape, random) for shape in SHAPES]
 

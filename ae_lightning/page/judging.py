@@ -124,6 +124,11 @@ def percent(value: float, digits: int = 0) -> str:
     return f"{100 * value:.{digits}f} %".replace("-", "−")
 
 
+def signed(value: float) -> str:
+    """A correlation, with its sign."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
 def numbers(value: float) -> str:
     """How many, in thousands or millions where they are that many."""
     return f"{value / 1e6:.2f} M" if value >= 1e6 else f"{value:,.0f}"

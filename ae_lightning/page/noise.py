@@ -46,8 +46,8 @@ def denoising(results: Results) -> Judgement:
             f"{sum(removed)} of {len(removed)}",
         ),
         Part(
-            f"by more than {percent(CHANCE)} nearer than what the same net makes of it that was "
-            "never shown noise",
+            f"it is so by more than {percent(CHANCE)} than what the plain net, never shown noise, "
+            "makes of it",
             [*ahead.values()],
             f"{sum(ahead.values())} of {len(ahead)}"
             + (f", not for {' and '.join(behind)}" if behind else ""),
@@ -75,9 +75,9 @@ def contractive(results: Results) -> Judgement:
             _steadier(ours, plain),
             f"{_both(ours)} for {_both(plain)}",
         ),
-        Part("so are those of the denoising code", _steadier(akin, plain), _both(akin)),
+        Part("those of the denoising code are so, too", _steadier(akin, plain), _both(akin)),
     ]
-    note = "not divided by the spread the norms are {:.2f} plain, {:.2f} contractive and {:.2f} denoising"
+    note = "not divided by it the norms are {:.2f}, {:.2f} contractive and {:.2f} denoising"
     columns = {
         "Jacobian's norm": ("jacobian.norm", sse),
         "the same by the codes' spread": ("jacobian.relative", sse),

@@ -10,6 +10,7 @@ from ae_lightning.page.judging import (
     judgement,
     percent,
     share,
+    signed,
     sse,
     tabled,
 )
@@ -118,12 +119,12 @@ def axes(results: Results) -> Judgement:
         "over the box from −2 to 2 each number of the code correlates with slant or with hole area "
         f"by at least {MEANS} or at most −{MEANS}",
         [abs(found[axis][best[axis]]) >= MEANS for axis in AXES],
-        ", ".join(f"the {axis} with {of} by {found[axis][of]:+.2f}" for axis, of in best.items()),
+        ", ".join(
+            f"the {axis} with {of} by {signed(found[axis][of])}" for axis, of in best.items()
+        ),
     )
     columns = {
-        f"{axis} number, {of}": (f"axes.{axis}.{of}", lambda value: f"{value:+.2f}")
-        for axis in AXES
-        for of in SHAPES
+        f"{axis} number, {of}": (f"axes.{axis}.{of}", signed) for axis in AXES for of in SHAPES
     }
     return judgement([part], tabled(results, PLANES, columns))
 

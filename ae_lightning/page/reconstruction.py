@@ -83,7 +83,7 @@ def tied(results: Results) -> Judgement:
             "its gap between test and training error is smaller than the untied net's by more "
             "than the gaps of two untied nets that only start differently lie apart",
             [gap - tied_gap > abs(gap - other)],
-            f"{tied_gap:.3f} for {gap:.3f}, and {other:.3f} from another start",
+            f"{tied_gap:.3f} for {gap:.3f}, and {other:.3f} untied from random weights",
         ),
         Part(
             f"the untied net's test error is no more than {percent(CHANCE)} above the tied one's",

@@ -20,6 +20,7 @@ from ae_lightning.page.judging import (
     judgement,
     lower,
     percent,
+    signed,
     sse,
 )
 from ae_lightning.page.results import Missing, Results
@@ -32,21 +33,21 @@ EVERY = "all"
 
 def start(results: Results, ours: str) -> Judgement:
     """A pretrained start against random weights: by epochs, by seconds, and in the end."""
-    means = [_spread(results, name, "reconstruction.sse") for name in (ours, RANDOM)]
-    full = [results.figure(name, "reconstruction.sse") for name in (ours, RANDOM)]
+    mean, random = (_spread(results, name, "reconstruction.sse") for name in (ours, RANDOM))
+    full, other = (results.figure(name, "reconstruction.sse") for name in (ours, RANDOM))
     epochs = len(results.comparison[ours]["by_epoch"])
     parts = [
         Part(
             f"after {epochs} equal epochs its mean test error over {results.seeds} seeds is lower "
             "than from random weights by more than two standard errors",
-            [lower(*means, results.seeds)],
-            " and ".join(map(_with_sd, means)),
+            [lower(mean, random, results.seeds)],
+            f"{_with_sd(mean)} and {_with_sd(random)}",
         ),
         _within(results, ours),
         Part(
             f"trained in full, one seed each, its test error is more than {percent(CHANCE)} lower",
-            [below(*full)],
-            " and ".join(map(sse, full)),
+            [below(full, other)],
+            f"{sse(full)} and {sse(other)}",
         ),
     ]
     return judgement(parts, _starts(results, (ours, *({*PRETRAINED} - {ours}), RANDOM)))
@@ -137,7 +138,7 @@ def _ahead(value: Mapping[str, float]) -> bool:
 
 def _points(value: Mapping[str, float]) -> str:
     error = f" ± {100 * value['se']:.2f}" if "se" in value else ""
-    return f"{100 * value['ahead']:+.2f}{error}"
+    return f"{signed(100 * value['ahead'])}{error}"
 
 
 def _errors(random: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,5 @@
-"""Claims of finding what is like a query: documents by words or codes, images by pixels or codes."""
+"""Claims of documents: found by words or by codes, and the order of their words."""
 
-from collections.abc import Sequence
 from math import sqrt
 
 from ae_lightning.page.judging import (
@@ -18,11 +17,14 @@ from ae_lightning.page.judging import (
     share,
     tabled,
 )
+from ae_lightning.page.precision import FIRST_TOO, PRECISION, ahead, precisions, said
 from ae_lightning.page.results import Results
 
 FAR = 0.1
 MOST = 0.5
 BAG = 0.5
+
+QUERIES = ("queries.share@10", lambda value: percent(value))
 
 DEPTHS = (10, 100)
 FIRST_TOO = (1, *DEPTHS)
@@ -56,14 +58,14 @@ def words(results: Results) -> Judgement:
     best = [max(at) for at in zip(*codes, strict=True)]
     parts = [
         Part(
-            "weighing words by importance raises the precision at 1, 10 and 100 by more than a "
-            "point",
+            "weighing words by importance raises the precision at 1, 10 and 100 by more than "
+            f"{POINT}",
             ahead(tfidf, binary),
             f"{said(binary)} with 0 and 1, {said(tfidf)} with tf-idf",
         ),
         Part(
             "a code of 128 numbers, which can match documents that have no word in common, is more "
-            "than a point ahead of tf-idf at 1, 10 and 100",
+            f"than {POINT} ahead of tf-idf at 1, 10 and 100",
             ahead(best, tfidf),
             f"{said(best)} by the better of LSA and autoencoder",
         ),
@@ -77,19 +79,19 @@ def topics(results: Results) -> Judgement:
     """By topic, against LSA at each code size; by keywords, with each code size."""
     plane, lsa = (precisions(results, name) for name in ("text-2", "lsa-2"))
     larger = {
-        size: [precisions(results, f"{kind}-{size}") for kind in ("text", "lsa")] for size in LARGER
+        size: (precisions(results, f"text-{size}"), precisions(results, f"lsa-{size}"))
+        for size in LARGER
     }
     found = [results.figure(f"text-{size}", "queries.share@10") for size in (2, *LARGER)]
     parts = [
         Part(
-            f"with two numbers the precision at 10 and 100 is more than {percent(FAR)} of all above "
-            "LSA's",
+            f"with two numbers the precision at 10 and 100 is more than {FAR} above LSA's",
             ahead(plane, lsa, FAR),
             f"{said(plane)} for {said(lsa)}",
         ),
         Part(
-            f"with {' and '.join(map(str, LARGER))} numbers it is more than a point above LSA's",
-            [each for pair in larger.values() for each in ahead(*pair)],
+            f"with {' and '.join(map(str, LARGER))} numbers it is more than {POINT} above LSA's",
+            [each for ours, theirs in larger.values() for each in ahead(ours, theirs)],
             ", ".join(f"{said(text)} for {said(lsa)}" for text, lsa in larger.values()),
         ),
         Part(
@@ -106,38 +108,6 @@ def topics(results: Results) -> Judgement:
     }
     names = [f"{kind}-{size}" for size in (2, *LARGER) for kind in ("lsa", "text")]
     return judgement(parts, tabled(results, names, columns))
-
-
-def images(results: Results) -> Judgement:
-    """Pixels against the deep code, and against PCA of as many numbers."""
-    pixels, pca, deep = (precisions(results, name) for name in ("pixels", "pca-256", "image-256"))
-    parts = [
-        Part(
-            "by pixels fewer than half of the ten nearest images show the query's class",
-            [pixels[0] < MOST],
-            share(pixels[0]),
-        ),
-        Part(
-            "by the deep code the precision at 10 and 100 is more than a point above that by pixels",
-            ahead(deep, pixels),
-            f"{said(deep)} for {said(pixels)}",
-        ),
-        Part(
-            "also above that by PCA of as many numbers",
-            ahead(deep, pca),
-            f"{said(pca)} by PCA",
-        ),
-    ]
-    note = ""
-    if (white := results.optional("pca-256-white", "retrieval.precision@10")) is not None:
-        note = f"PCA of whitened images, not deep at all, has {share(white)} at 10"
-    columns = PRECISION | {
-        "MAP": ("retrieval.map", share),
-        "numbers in the code": ("code.size", numbers),
-        "parameters": ("model.parameters", numbers),
-    }
-    names = ["pixels", "pca-256", "pca-256-white", "image-256", "image-conv-256"]
-    return judgement(parts, tabled(results, names, columns), note)
 
 
 def sequences(results: Results) -> Judgement:
@@ -161,8 +131,8 @@ def sequences(results: Results) -> Judgement:
             percent(exact, 1),
         ),
         Part(
-            "documents of a query's topic are found no worse than by the bag of words, within a "
-            "point at 10 and 100",
+            "the precision at 10 and 100 for documents of a query's topic is no more than "
+            f"{POINT} below that of the bag of words",
             [not behind for behind in ahead(bag, ours)],
             f"{said(ours)} for {said(bag)}",
         ),
@@ -205,20 +175,6 @@ CLAIMS = (
             figure_of("lsa-2", "codes", "Test documents in the plane of LSA, by topic"),
             figure_of("text-2", "codes", "Test documents in the autoencoder's plane, by topic"),
             figure_of("text-2", "precision_recall", "Two numbers of each, beside all words"),
-        ),
-    ),
-    Claim(
-        "7",
-        "Searching images by pixels fails; by the 256 numbers of a deep autoencoder it works "
-        "better.",
-        evaluated("pixels", "pca-256", "image-256"),
-        images,
-        (
-            figure_of(
-                "image-256",
-                "neighbours",
-                "Queries, their nearest images by pixels and by the deep code; framed: same class",
-            ),
         ),
     ),
     Claim(
