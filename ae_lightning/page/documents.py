@@ -24,27 +24,8 @@ FAR = 0.1
 MOST = 0.5
 BAG = 0.5
 
-QUERIES = ("queries.share@10", lambda value: percent(value))
-
-DEPTHS = (10, 100)
-FIRST_TOO = (1, *DEPTHS)
-PRECISION = {f"P@{k}": (f"retrieval.precision@{k}", share) for k in FIRST_TOO}
-QUERIES = ("queries.share@10", lambda value: percent(value))
-
-
-def precisions(results: Results, variant: str, depths: Sequence[int] = DEPTHS) -> list[float]:
-    """Precision at each of ``depths``."""
-    return [results.figure(variant, f"retrieval.precision@{k}") for k in depths]
-
-
-def ahead(ours: Sequence[float], theirs: Sequence[float], by: float = POINT) -> list[bool]:
-    """At each depth: by more than a margin?"""
-    return [one - other > by for one, other in zip(ours, theirs, strict=True)]
-
-
-def said(values: Sequence[float]) -> str:
-    """Precisions in the order of their depths."""
-    return " / ".join(map(share, values))
+QUERIES = ("queries.share@10", percent)
+LARGER = (10, 128)
 
 
 def words(results: Results) -> Judgement:
@@ -150,8 +131,6 @@ def sequences(results: Results) -> Judgement:
     names = ["seq2seq", "binary", "tfidf", "text-128"]
     return judgement(parts, tabled(results, names, columns))
 
-
-LARGER = (10, 128)
 
 CLAIMS = (
     Claim(

@@ -110,7 +110,7 @@ def below(ours: float, theirs: float) -> bool:
 
 def lower(ours: tuple[float, float], theirs: tuple[float, float], seeds: int) -> bool:
     """A mean (with standard deviation) of ``seeds`` runs lies below another by over two errors."""
-    error = hypot(ours[1], theirs[1]) / sqrt(seeds)
+    error = hypot(ours[1], theirs[1]) / sqrt(max(1, seeds))
     return theirs[0] - ours[0] > ERRORS * error
 
 

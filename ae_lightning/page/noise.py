@@ -24,16 +24,14 @@ PLAIN, DENOISING, CONTRACTIVE = "deep-30", "denoising-30", "contractive-30"
 
 def denoising(results: Results) -> Judgement:
     """Nearer to the clean image than the spoilt one, and than what a plain net makes of it."""
-    ours, plain = (results.section(name, "corruption") for name in (DENOISING, PLAIN))
     found = {
-        (kind, key.removeprefix("sse@")): (
-            ours[kind][key.replace("sse", "input")],
-            plain[kind][key],
-            ours[kind][key],
+        (kind, strength): (
+            results.figure(DENOISING, f"corruption.{kind}.input@{strength}"),
+            results.figure(PLAIN, f"corruption.{kind}.sse@{strength}"),
+            results.figure(DENOISING, f"corruption.{kind}.sse@{strength}"),
         )
-        for kind in ours
-        for key in ours[kind]
-        if key.startswith("sse@")
+        for kind, errors in results.section(DENOISING, "corruption").items()
+        for strength in (key.removeprefix("sse@") for key in errors if key.startswith("sse@"))
     }
     removed = [after < spoilt for spoilt, _, after in found.values()]
     ahead = {case: below(after, other) for case, (_, other, after) in found.items()}

@@ -28,12 +28,12 @@ def images(results: Results) -> Judgement:
             share(pixels[0]),
         ),
         Part(
-            f"by the deep code the precision at 10 and 100 is more than {POINT} above that by pixels",
+            f"by the deep code the precision at 10 and 100 is over {POINT} above that of pixels",
             ahead(deep, pixels),
             f"{said(deep)} for {said(pixels)}",
         ),
         Part(
-            "also above that by PCA of as many numbers",
+            "it is so above that of PCA's as many numbers, too",
             ahead(deep, pca),
             f"{said(pca)} by PCA",
         ),

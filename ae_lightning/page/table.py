@@ -44,7 +44,9 @@ def _variant(name: str, results: Results, params: Params) -> dict[str, Any]:
         "short": short.get("mean"),
         "pretraining": _pretraining(variant.input, results, params),
     }
-    published = {c.key: [_turned(f, c) for f in of_variant(name, c.path)] for c in COLUMNS}
+    published = {
+        c.key: [_turned(f, c) for f in of_variant(name, c.path)] for c in COLUMNS if c.path
+    }
     return _row(
         name,
         variant.data,
@@ -83,7 +85,7 @@ def _starts(
             classifier_kind(classifier, start, params),
             shared | {"pretraining": before} | {k: e.get("mean") for k, e in found.items()},
             {key: error["sd"] for key, error in found.items() if "sd" in error},
-            published,
+            published if start == classifier.starts[0] else {},
         )
 
 
@@ -111,7 +113,7 @@ def _value(metrics: Metrics, column: Column) -> float | None:
     found = look_up(metrics, column.path)
     if found is None:
         return None
-    return 1 - found if column.error else found
+    return round(1 - found, 6) if column.error else found
 
 
 def _turned(figure: Figure, column: Column) -> Figure:
