@@ -6,7 +6,6 @@ from ae_lightning.page.judging import (
     Claim,
     Judgement,
     Part,
-    decimals,
     evaluated,
     figure_of,
     judgement,
@@ -14,6 +13,7 @@ from ae_lightning.page.judging import (
     percent,
     sse,
     tabled,
+    whole,
 )
 from ae_lightning.page.results import Results
 
@@ -24,9 +24,9 @@ BITS = 32
 COLUMNS = {
     "test SSE": ("reconstruction.sse", sse),
     "numbers in the code": ("code.size", numbers),
-    "bits beside the code": ("positions.bits", decimals(0)),
+    "bits beside the code": ("positions.bits", whole),
     "parameters": ("model.parameters", numbers),
-    "training, s": ("training.seconds", decimals(0)),
+    "training, s": ("training.seconds", whole),
 }
 
 

@@ -16,6 +16,7 @@ from ae_lightning.page.judging import (
     percent,
     share,
     tabled,
+    tenths,
 )
 from ae_lightning.page.precision import FIRST_TOO, PRECISION, ahead, precisions, said
 from ae_lightning.page.results import Results
@@ -101,15 +102,15 @@ def sequences(results: Results) -> Judgement:
     parts = [
         Part(
             "of titles and copies with two words swapped more are matched with the right code than "
-            f"chance explains, which is all that a bag has, {percent(chance, 1)} with two standard "
+            f"chance explains, which is all that a bag has, {tenths(chance)} with two standard "
             "errors",
             [matched > chance],
-            f"{percent(matched, 1)} of {numbers(pairs)} pairs",
+            f"{tenths(matched)} of {numbers(pairs)} pairs",
         ),
         Part(
             "most of these sequences come back word by word",
             [exact > MOST],
-            percent(exact, 1),
+            tenths(exact),
         ),
         Part(
             "the precision at 10 and 100 for documents of a query's topic is no more than "
@@ -119,12 +120,12 @@ def sequences(results: Results) -> Judgement:
         ),
     ]
     columns = {
-        "pairs with the right code": ("order.matched", lambda value: percent(value, 1)),
-        "both likelier under their own code": ("order.both_own", lambda value: percent(value, 1)),
-        "word by word": ("order.exact", lambda value: percent(value, 1)),
+        "pairs with the right code": ("order.matched", tenths),
+        "both likelier under their own code": ("order.both_own", tenths),
+        "word by word": ("order.exact", tenths),
         "tokens right, given those before": (
             "reconstruction.token_accuracy",
-            lambda value: percent(value, 1),
+            tenths,
         ),
         **PRECISION,
     }

@@ -7,6 +7,7 @@ errors apart; single trainings need a margin that their seeds would not bridge.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import hypot, sqrt
 from typing import Literal
 
@@ -135,3 +136,4 @@ def numbers(value: float) -> str:
 
 
 whole, sse, share = decimals(0), decimals(2), decimals(3)
+tenths = partial(percent, digits=1)

@@ -44,8 +44,8 @@ def denoising(results: Results) -> Judgement:
             f"{sum(removed)} of {len(removed)}",
         ),
         Part(
-            f"it is so by more than {percent(CHANCE)} than what the plain net, never shown noise, "
-            "makes of it",
+            f"it is by more than {percent(CHANCE)} nearer than what the plain net, never shown "
+            "noise, makes of it",
             [*ahead.values()],
             f"{sum(ahead.values())} of {len(ahead)}"
             + (f", not for {' and '.join(behind)}" if behind else ""),
@@ -75,7 +75,7 @@ def contractive(results: Results) -> Judgement:
         ),
         Part("those of the denoising code are so, too", _steadier(akin, plain), _both(akin)),
     ]
-    note = "not divided by it the norms are {:.2f}, {:.2f} contractive and {:.2f} denoising"
+    note = "the norms themselves are {:.2f} plain, {:.2f} contractive and {:.2f} denoising"
     columns = {
         "Jacobian's norm": ("jacobian.norm", sse),
         "the same by the codes' spread": ("jacobian.relative", sse),

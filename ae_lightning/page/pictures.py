@@ -33,9 +33,9 @@ def images(results: Results) -> Judgement:
             f"{said(deep)} for {said(pixels)}",
         ),
         Part(
-            "it is so above that of PCA's as many numbers, too",
+            "it is as far above that of PCA with as many numbers",
             ahead(deep, pca),
-            f"{said(pca)} by PCA",
+            said(pca),
         ),
     ]
     note = ""
@@ -61,7 +61,7 @@ CLAIMS = (
             figure_of(
                 "image-256",
                 "neighbours",
-                "Queries, their nearest images by pixels and by the deep code; framed: same class",
+                "Queries, their nearest images by pixels and by the deep code; in green: of its class",
             ),
         ),
     ),

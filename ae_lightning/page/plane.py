@@ -13,6 +13,7 @@ from ae_lightning.page.judging import (
     signed,
     sse,
     tabled,
+    tenths,
 )
 from ae_lightning.page.results import Results
 
@@ -33,12 +34,12 @@ def digits(results: Results) -> Judgement:
         Part(
             "by their five nearest in PCA's plane most test digits are taken for another",
             [pca < MIXED],
-            f"{percent(pca, 1)} are right",
+            f"{tenths(pca)} are right",
         ),
         Part(
             f"in the deep code's plane at least {percent(SEPARATE)} are right",
             [deep >= SEPARATE],
-            percent(deep, 1),
+            tenths(deep),
         ),
         Part(
             "the deep plane is the more trustworthy one, by more than a hundredth",
@@ -47,7 +48,7 @@ def digits(results: Results) -> Judgement:
         ),
     ]
     columns = {
-        "5-NN accuracy": ("knn.accuracy@5", lambda value: percent(value, 1)),
+        "5-NN accuracy": ("knn.accuracy@5", tenths),
         "trustworthiness": ("embedding.trustworthiness", share),
         "test SSE": ("reconstruction.sse", sse),
     }

@@ -14,6 +14,7 @@ from ae_lightning.page.judging import (
     share,
     sse,
     tabled,
+    whole,
 )
 from ae_lightning.page.results import Results
 
@@ -117,8 +118,8 @@ def wide(results: Results) -> Judgement:
     columns = {
         "units active for a digit": ("activity.share", percent),
         "SSE of digits": ("reconstruction.sse", sse),
-        "SSE of uniform noise": ("copying.noise_sse", decimals(0)),
-        "noise over digits": ("copying.ratio", decimals(0)),
+        "SSE of uniform noise": ("copying.noise_sse", whole),
+        "noise over digits": ("copying.ratio", whole),
         "share of the noise's variance given back": ("copying.noise_explained", sse),
     }
     return judgement([part], tabled(results, names, columns), note)

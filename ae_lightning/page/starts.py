@@ -26,7 +26,7 @@ from ae_lightning.page.judging import (
 from ae_lightning.page.results import Missing, Results
 
 RANDOM = "scratch-30"
-PRETRAINED = {"deep-30": "autoencoders", "rbm-30": "Boltzmann machines"}
+PRETRAINED = ("deep-30", "rbm-30")
 CLASSIFIERS = {"classifier": "plain layers", "classifier-dn": "denoising layers"}
 EVERY = "all"
 
@@ -50,7 +50,7 @@ def start(results: Results, ours: str) -> Judgement:
             f"{sse(full)} and {sse(other)}",
         ),
     ]
-    return judgement(parts, _starts(results, (ours, *({*PRETRAINED} - {ours}), RANDOM)))
+    return judgement(parts, _starts(results, (*PRETRAINED, RANDOM)))
 
 
 def _within(results: Results, ours: str) -> Part:
