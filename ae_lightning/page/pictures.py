@@ -61,7 +61,7 @@ CLAIMS = (
             figure_of(
                 "image-256",
                 "neighbours",
-                "Queries, their nearest images by pixels and by the deep code; in green: of its class",
+                "Queries and their nearest by pixels and by the deep code; green: of its class",
             ),
         ),
     ),
