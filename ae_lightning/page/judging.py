@@ -7,7 +7,6 @@ errors apart; single trainings need a margin that their seeds would not bridge.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from math import hypot, sqrt
 from typing import Literal
 
@@ -135,5 +134,9 @@ def numbers(value: float) -> str:
     return f"{value / 1e6:.2f} M" if value >= 1e6 else f"{value:,.0f}"
 
 
+def tenths(value: float) -> str:
+    """A share in per cent, with one digit after the point."""
+    return percent(value, 1)
+
+
 whole, sse, share = decimals(0), decimals(2), decimals(3)
-tenths = partial(percent, digits=1)
