@@ -1,0 +1,133 @@
+"""What was measured, read from an artifacts folder; what is absent is simply not there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ae_lightning.config import Params
+from ae_lightning.evaluation.curves import read_curve
+
+Metrics = Mapping[str, Any]
+Curve = Mapping[str, Any]
+
+
+class Missing(LookupError):  # noqa: N818  (nothing went wrong: a stage has not run yet)
+    """A figure that no file has; ``stage`` is the DVC stage that makes it."""
+
+    def __init__(self, stage: str) -> None:
+        super().__init__(stage)
+        self.stage = stage
+
+
+@dataclass(frozen=True)
+class Results:
+    """Metrics by variant (in the order of ``params.yaml``) and classifier, and learning curves.
+
+    ``seeds`` is how many trainings stand behind each mean of ``comparison``.
+    """
+
+    evaluation: Mapping[str, Metrics] = field(default_factory=dict)
+    grades: Mapping[str, Metrics] = field(default_factory=dict)
+    labels: Metrics = field(default_factory=dict)
+    comparison: Metrics = field(default_factory=dict)
+    finetuning: Mapping[str, Curve] = field(default_factory=dict)
+    pretraining: Mapping[str, Curve] = field(default_factory=dict)
+    seeds: int = 0
+
+    @classmethod
+    def read(cls, artifacts: Path, params: Params) -> Results:
+        """Read what ``artifacts`` has of the variants, classifiers and layers in ``params``."""
+        curves = artifacts / "curves"
+        return cls(
+            _by_name(artifacts / "evaluation", params.variants),
+            _by_name(artifacts / "grades", params.classifiers),
+            _metrics(artifacts / "labels"),
+            _metrics(artifacts / "comparison"),
+            _curves(curves / "finetune", params.variants),
+            _curves(curves / "pretrain", params.layers),
+            len(params.repeats.seeds),
+        )
+
+    def figure(self, variant: str, path: str) -> float:
+        """A number of a variant's evaluation under a dotted path such as ``reconstruction.sse``.
+
+        Raises:
+            Missing: names ``evaluate@VARIANT``.
+        """
+        return _number(self.evaluation.get(variant, {}), path, f"evaluate@{variant}")
+
+    def optional(self, variant: str, path: str) -> float | None:
+        """The same, or None where it was not measured."""
+        try:
+            return self.figure(variant, path)
+        except Missing:
+            return None
+
+    def repeated(self, variant: str, path: str) -> float:
+        """The same of the repeats from several seeds, which ``compare`` sets side by side."""
+        return _number(self.comparison.get(variant, {}), path, "compare")
+
+    def section(self, variant: str, path: str) -> Metrics:
+        """All that a variant's evaluation has under a dotted path."""
+        found = look_up(self.evaluation.get(variant, {}), path)
+        if not isinstance(found, Mapping):
+            raise Missing(f"evaluate@{variant}")
+        return found
+
+    def taught(self, classifier: str, start: str) -> Mapping[str, Metrics]:
+        """``tabulate``'s figures of a classifier's start, by number of labels in their order."""
+        if not (start_of := look_up(self.labels, f"{classifier}.{start}")):
+            raise Missing(f"grade@{classifier}" if self.labels else "tabulate")
+        return {key.removeprefix("labels@"): value for key, value in start_of.items()}
+
+    def lacking(self, stages: Iterable[str]) -> list[str]:
+        """Those of ``stages`` (``evaluate@deep-30``, ``compare``) whose metrics are not there."""
+        made: dict[str, Metrics] = {
+            "evaluate": self.evaluation,
+            "grade": self.grades,
+            "compare": self.comparison,
+            "tabulate": self.labels,
+        }
+        parts = {stage: stage.partition("@") for stage in stages}
+        return [
+            stage
+            for stage, (kind, at, item) in parts.items()
+            if not (item in made[kind] if at else made[kind])
+        ]
+
+
+def look_up(metrics: Metrics, path: str) -> Any:
+    """What lies under a dotted path of nested mappings, or None."""
+    found: Any = metrics
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
+
+
+def _number(metrics: Metrics, path: str, stage: str) -> float:
+    found = look_up(metrics, path)
+    if not isinstance(found, int | float):
+        raise Missing(stage)
+    return float(found)
+
+
+def _by_name(folder: Path, names: Iterable[str]) -> dict[str, Metrics]:
+    return {name: metrics for name in names if (metrics := _metrics(folder / name))}
+
+
+def _metrics(folder: Path) -> Metrics:
+    path = folder / "metrics.json"
+    found: Metrics = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def _curves(folder: Path, names: Iterable[str]) -> dict[str, Curve]:
+    """Curves of what learned step by step and was kept."""
+    paths = {name: folder / f"{name}.csv" for name in names}
+    return {
+        name: curve for name, path in paths.items() if path.exists() and (curve := read_curve(path))
+    }

@@ -1,0 +1,32 @@
+"""Results made by hand: figures by dotted path, as metrics.json nests them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ae_lightning.page.claims import judged
+from ae_lightning.page.results import Results
+
+Figures = Mapping[str, Mapping[str, float]]
+
+
+def nested(figures: Mapping[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path, value in figures.items():
+        *parents, last = path.split(".")
+        place = tree
+        for key in parents:
+            place = place.setdefault(key, {})
+        place[last] = value
+    return tree
+
+
+def made(evaluation: Figures, comparison: Figures | None = None, **others: Any) -> Results:
+    return Results(
+        evaluation={name: nested(figures) for name, figures in evaluation.items()},
+        comparison={name: nested(figures) for name, figures in (comparison or {}).items()},
+        **others,
+    )
+
+
+def claim(number: str, results: Results) -> dict[str, Any]:
+    return next(each for each in judged(results) if each["number"] == number)
