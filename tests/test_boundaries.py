@@ -55,6 +55,8 @@ def test_dvc_lists_exactly_the_code_a_stage_imports(stage: str) -> None:
     deps = definition.get("do", definition)["deps"]
     listed = {dep for dep in deps if dep.startswith(OURS)}
     used = used_by(Path("pipelines/stages") / f"{stage}.py")
+    beside = {Path(module).parent / "assets" for module in used}
+    used |= {str(folder) for folder in beside if (ROOT / folder).exists()}
     assert listed == used, f"in dvc.yaml, {stage} must list:\n" + "\n".join(sorted(used))
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from ae_lightning.page.results import Results
 VERDICTS = ("holds", "depends", "does not hold", "not measured")
 """In the order in which they are counted."""
 
+
 class Kept(NamedTuple):
     """A figure of the gallery: what it shows, its width in pixels at most, and its quality."""
 
@@ -31,7 +32,9 @@ class Kept(NamedTuple):
 
 GALLERY = {
     "reconstructions": Kept("Test images, what the code brings back, and PCA of the same size"),
-    "neighbours": Kept("Test images and the training images nearest to them, by pixels and by code"),
+    "neighbours": Kept(
+        "Test images and the training images nearest to them, by pixels and by code"
+    ),
     "decoder_grid": Kept("The plane decoded"),
     "nearest": Kept("Decoded images and the training images nearest to them"),
     "precision_recall": Kept("Precision by recall beside the baselines"),
@@ -52,16 +55,18 @@ def write_page(
     and titles under the pointer need prepared data. ``champions`` has for each ``task`` the best
     ``variant`` and the ``rule`` that chose it.
     """
-    results = Results.read(params, artifacts)
+    results = Results.read(artifacts, params)
     judged = [_with_pictures(claim, artifacts) for claim in claims.judged(results)]
     columns = table.columns()
     content = {
         "datasets": list(params.datasets),
+        "variants": len(results.evaluation),
+        "classifiers": len(results.grades),
         "champions": champions,
         "claims": judged,
         "tally": _tally(judged),
         "columns": columns,
-        "rows": _cells(table.rows(results, params), columns),
+        "rows": _cells(table.rows(results, params), columns, registered=params.variants),
         "data": _json(_data(params, results, artifacts)),
         "style": _asset("page.css"),
         "script": _asset("page.js"),
@@ -80,20 +85,21 @@ def write_page(
 
 def _data(params: Params, results: Results, artifacts: Path) -> dict[str, Any]:
     """What the page's script draws."""
+    shown = planes(params, artifacts / "evaluation")
     return {
         "strokes": strokes(params),
-        "planes": planes(params, artifacts / "evaluation"),
-        "examples": examples(params, artifacts / "prepared"),
-        "curves": learning(params, results.variants, artifacts / "curves"),
-        "recall": recall(results.variants),
+        "planes": shown,
+        "examples": examples(params, shown.values(), artifacts / "prepared"),
+        "curves": learning(params, results.evaluation, artifacts / "curves"),
+        "recall": recall(results.evaluation),
         "gallery": _gallery(results, artifacts),
     }
 
 
 def _gallery(results: Results, artifacts: Path) -> dict[str, list[dict[str, Any]]]:
     """Each variant's own figures, in the order of :data:`GALLERY`; none that are not there."""
-    folders = {name: artifacts / "evaluation" / name for name in results.variants}
-    folders |= {name: artifacts / "grades" / name for name in results.classifiers}
+    folders = {name: artifacts / "evaluation" / name for name in results.evaluation}
+    folders |= {name: artifacts / "grades" / name for name in results.grades}
     found = {
         name: [
             picture(path, *kept)
@@ -120,10 +126,19 @@ def _tally(judged: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _cells(
-    rows: Sequence[dict[str, Any]], columns: Sequence[Mapping[str, Any]]
+    rows: Sequence[dict[str, Any]],
+    columns: Sequence[Mapping[str, Any]],
+    registered: Container[str],
 ) -> list[dict[str, Any]]:
     """Rows with a cell for each column: its number for sorting, and as it is written."""
-    return [row | {"cells": [_cell(row, column) for column in columns]} for row in rows]
+    return [
+        row
+        | {
+            "cells": [_cell(row, column) for column in columns],
+            "registered": row["variant"] in registered,
+        }
+        for row in rows
+    ]
 
 
 def _cell(row: Mapping[str, Any], column: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,7 +157,7 @@ def _cell(row: Mapping[str, Any], column: Mapping[str, Any]) -> dict[str, Any]:
 def _number(value: float, column: Mapping[str, Any], unit: str = " %") -> str:
     if column["percent"]:
         return f"{100 * value:.{column['digits']}f}{unit}"
-    return f"{value:,.{column['digits']}f}".replace("-", "−")  # noqa: RUF001
+    return f"{value:,.{column['digits']}f}".replace("-", "−")
 
 
 def _json(content: Any) -> str:

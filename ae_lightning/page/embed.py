@@ -18,9 +18,7 @@ COLUMNS = 40
 """Examples in a row of a sheet."""
 
 
-def picture(
-    path: Path, caption: str, most: int = WIDTH, quality: int = QUALITY
-) -> dict[str, Any]:
+def picture(path: Path, caption: str, most: int = WIDTH, quality: int = QUALITY) -> dict[str, Any]:
     """A picture file as ``uri``, with its ``width`` and ``height`` in pixels and a ``caption``.
 
     One that is wider than ``most`` is made smaller.
@@ -28,7 +26,12 @@ def picture(
     with Image.open(path) as opened:
         image = opened.convert("RGB")
     image.thumbnail((most, 10 * most))
-    return {"uri": uri(image, quality), "width": image.width, "height": image.height, "caption": caption}
+    return {
+        "uri": uri(image, quality),
+        "width": image.width,
+        "height": image.height,
+        "caption": caption,
+    }
 
 
 def uri(image: Image.Image, quality: int = QUALITY) -> str:

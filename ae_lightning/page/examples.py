@@ -1,6 +1,7 @@
 """What the page shows of single examples: their codes in the plane, images and titles."""
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from ae_lightning.config import Params
 from ae_lightning.data.corpus import Corpus
 from ae_lightning.data.prepared import Prepared
 from ae_lightning.datasets import Documents
-from ae_lightning.evaluation.plane import POINTS
 from ae_lightning.page.embed import as_uri, sheet
 
 TITLE = 90
@@ -33,16 +33,21 @@ def planes(params: Params, evaluation: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def examples(params: Params, prepared: Path) -> dict[str, dict[str, Any]]:
-    """Of each prepared dataset the first test examples: a ``sheet`` of images, or ``titles``.
+def examples(
+    params: Params, shown: Iterable[Mapping[str, Any]], prepared: Path
+) -> dict[str, dict[str, Any]]:
+    """Of each dataset the test examples on the ``shown`` planes: a ``sheet`` of images, or titles.
 
     A dataset that is not prepared is left out: there are points then, without what they are.
     """
+    counts: dict[str, int] = {}
+    for plane in shown:
+        counts[plane["data"]] = max(len(plane["points"]), counts.get(plane["data"], 0))
     return {
-        name: _titles(data) if isinstance(params.datasets[name], Documents) else _images(data)
-        for name in params.datasets
+        name: read(Prepared.open(prepared / name), count)
+        for name, count in counts.items()
         if (prepared / name / "meta.json").exists()
-        for data in [Prepared.open(prepared / name)]
+        for read in [_titles if isinstance(params.datasets[name], Documents) else _images]
     }
 
 
@@ -51,9 +56,9 @@ def strokes(params: Params) -> list[str]:
     return [name for name, dataset in params.datasets.items() if dataset.kind == "idx"]
 
 
-def _images(data: Prepared) -> dict[str, Any]:
-    return {"sheet": sheet(np.array(data.inputs("test")[:POINTS]), data.shape)}
+def _images(data: Prepared, count: int) -> dict[str, Any]:
+    return {"sheet": sheet(np.array(data.inputs("test")[:count]), data.shape)}
 
 
-def _titles(data: Prepared) -> dict[str, Any]:
-    return {"titles": [row["title"][:TITLE] for row in Corpus(data).records("test")[:POINTS]]}
+def _titles(data: Prepared, count: int) -> dict[str, Any]:
+    return {"titles": [row["title"][:TITLE] for row in Corpus(data).records("test")[:count]]}

@@ -28,6 +28,16 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+ROWS = "[...document.querySelectorAll('#table tbody tr')]"
+WHERE = """
+    const plot = document.getElementById("plane-left"), {_fullLayout: look, data: traces} = plot;
+    const trace = traces.find((one) => one.customdata.includes(arguments[0]));
+    const index = trace.customdata.indexOf(arguments[0]);
+    const {left, top} = plot.getBoundingClientRect(), {l, t} = look._size;
+    return [left + l + look.xaxis.d2p(trace.x[index]), top + t + look.yaxis.d2p(trace.y[index])];
+"""
+"""Where in the window an example's point is."""
+
 WIDE, PHONE = (1300, 900), (390, 844)
 
 
@@ -92,8 +102,7 @@ def waited(driver, condition):
 def column(driver, place):
     """The values of a column of the table, as they stand beneath each other."""
     return driver.execute_script(
-        "return [...document.querySelectorAll('#table tbody tr')].map((row) => row.cells[arguments[0]].dataset.value)",
-        place,
+        f"return {ROWS}.map((row) => row.cells[arguments[0]].dataset.value)", place
     )
 
 
@@ -150,7 +159,7 @@ def test_chips_show_one_dataset_or_verdict(opened):
     see(opened, "#variants h2")
     opened.find_element(By.CSS_SELECTOR, '[data-dataset="reuters"].chip').click()
     shown = opened.execute_script(
-        "return [...document.querySelectorAll('#table tbody tr')].filter((r) => r.offsetParent).map((r) => r.dataset.dataset)"
+        f"return {ROWS}.filter((row) => row.offsetParent).map((row) => row.dataset.dataset)"
     )
     assert set(shown) == {"reuters"}
     claims = opened.find_elements(By.CSS_SELECTOR, "article.claim")
@@ -202,17 +211,10 @@ def test_pointing_at_a_code_shows_its_image(opened):
     opened.execute_script("document.documentElement.dataset.theme = 'dark'")
     shown = {}
     for place in (40, 900):
-        point = opened.execute_script(
-            """const plot = document.getElementById("plane-left"), {_fullLayout: look, data: traces} = plot;
-            const trace = traces.find((one) => one.customdata.includes(arguments[0]));
-            const index = trace.customdata.indexOf(arguments[0]), box = plot.getBoundingClientRect();
-            return [box.left + look._size.l + look.xaxis.d2p(trace.x[index]), box.top + look._size.t + look.yaxis.d2p(trace.y[index])];""",
-            place,
-        )
-        for kind, x in (("mouseMoved", point[0] - 60), ("mouseMoved", point[0])):
-            opened.execute_cdp_cmd(
-                "Input.dispatchMouseEvent", {"type": kind, "x": x, "y": point[1]}
-            )
+        x, y = opened.execute_script(WHERE, place)
+        for across in (x - 60, x):
+            mouse = {"type": "mouseMoved", "x": across, "y": y}
+            opened.execute_cdp_cmd("Input.dispatchMouseEvent", mouse)
             time.sleep(0.3)
         waited(opened, lambda driver: driver.find_element(By.ID, "plane-card").is_displayed())
         assert opened.find_element(By.CSS_SELECTOR, "#plane-card p").text == str(place % 10)
