@@ -133,6 +133,9 @@ def search(
     montage: Annotated[
         Path | None, typer.Option(help="A PNG to draw images and their nearest into.")
     ] = None,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Take files that are not what dvc.lock records.")
+    ] = False,
 ) -> None:
     """Show the documents or images nearest to a query.
 
@@ -141,7 +144,13 @@ def search(
     from pipelines import search
 
     if not search.search(
-        variant, query or [], file=file, count=count, as_json=json, montage=montage
+        variant,
+        query or [],
+        file=file,
+        count=count,
+        as_json=json,
+        montage=montage,
+        verify=not unverified,
     ):
         raise typer.Exit(2)
 

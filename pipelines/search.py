@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ae_lightning.data.prepared import Prepared
 from ae_lightning.search.trained import EXAMPLES, prepared
+from ae_lightning.use.recorded import check_recorded
 from pipelines import search_documents, search_images
-from pipelines.paths import ARTIFACTS
+from pipelines.paths import ARTIFACTS, EVALUATION, MODELS
 from pipelines.query import Query
 
 SEARCHES: dict[str, Callable[[Query], bool]] = {
@@ -23,8 +25,22 @@ def search(
     count: int,
     as_json: bool,
     montage: Path | None,
+    verify: bool = True,
 ) -> bool:
-    """Print what is nearest to the query; returns whether anything could be answered."""
+    """Print what is nearest to the query; returns whether anything could be answered.
+
+    With ``verify`` model, codes and a document's vocabulary must be what ``dvc.lock`` records.
+    """
     data = prepared(variant, ARTIFACTS)
+    if verify:
+        _check(variant, data)
     asked = Query(variant, data, words, file, count, as_json, montage)
     return SEARCHES[EXAMPLES[data.kind]](asked)
+
+
+def _check(variant: str, data: Prepared) -> None:
+    check_recorded(MODELS / variant, f"finetune@{variant}")
+    if (codes := EVALUATION / variant / "codes.npz").exists():
+        check_recorded(codes, f"evaluate@{variant}")
+    if EXAMPLES[data.kind] == "documents":  # their vocabulary says what a text's numbers are
+        check_recorded(data.folder, f"prepare@{data.folder.name}")

@@ -1,4 +1,4 @@
-"""Whether a folder still is what DVC recorded when a stage wrote it."""
+"""Whether a folder or file still is what DVC recorded when a stage wrote it."""
 
 import hashlib
 import json
@@ -13,23 +13,32 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The one in C reads a lock of 14,000 lines in 50 ms, the other takes a second."""
 
 
-def check_recorded(folder: Path, stage: str) -> None:
-    """Compare ``folder``, ``artifacts/...`` of a project, with the project's ``dvc.lock``.
+LOCK = "dvc.lock"
+
+
+def check_recorded(path: Path, stage: str) -> None:
+    """Compare ``path``, an output below ``artifacts/`` of a project, with its ``dvc.lock``.
 
     What the lock does not record passes: a project without DVC, a model that ``ae finetune`` made.
 
     Raises:
-        UserError: the lock has another hash; ``stage`` is what makes the folder.
+        UserError: the lock has another hash; ``stage`` is what makes it.
     """
-    whole = folder.absolute()
-    root = whole.parents[2]
+    whole = path.absolute()
+    root = next((above for above in whole.parents if (above / LOCK).exists()), None)
+    if root is None:
+        return
     place = whole.relative_to(root).as_posix()
-    recorded = _outs(root / "dvc.lock").get(place)
-    if recorded is not None and recorded != (found := folder_md5(folder)):
+    recorded = _outs(root / LOCK).get(place)
+    if recorded is not None and recorded != (found := _recorded_md5(path)):
         raise UserError(
-            f"{folder}: must be what dvc.lock records (md5 {recorded[:8]}), found {found[:8]}: its "
-            f"files were altered; run: dvc checkout --force {place}, or dvc repro {stage}"
+            f"{path}: must be what dvc.lock records (md5 {recorded[:8]}), found {found[:8]}: it "
+            f"was altered; run: dvc checkout --force {place}, or dvc repro {stage}"
         )
+
+
+def _recorded_md5(path: Path) -> str:
+    return folder_md5(path) if path.is_dir() else _md5(path)
 
 
 def folder_md5(folder: Path) -> str:
@@ -54,13 +63,11 @@ def _unsafe_md5() -> Any:
 
 
 def _outs(lock: Path) -> dict[str, str]:
-    """Hashes of all stages' outputs by path; {} without a lock."""
+    """Hashes of all stages' outputs by path."""
     try:
         stages = yaml.load(lock.read_text(encoding="utf-8"), Loader=LOADER)["stages"]  # noqa: S506
         outs = [out for stage in stages.values() for out in stage.get("outs", ())]
         return {out["path"]: out["md5"] for out in outs}
-    except FileNotFoundError:
-        return {}
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{lock}: cannot be read ({' '.join(str(error).split())}); run: git checkout dvc.lock"

@@ -1,5 +1,6 @@
 """Searching images: what is found against scikit-learn, any picture as query, all mistakes."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
@@ -339,3 +341,22 @@ def test_search_loads_no_training_library(artifacts):
         check=True,
     )
     assert done.stdout == "set()\n"
+
+
+def test_codes_that_dvc_did_not_record_are_told(artifacts, capsys, monkeypatch):
+    save(np.zeros((8, 8), "u1"))
+    place = "artifacts/evaluation/pca/codes.npz"
+    out = {"path": place, "md5": hashlib.md5(Path(place).read_bytes()).hexdigest()}
+    Path("dvc.lock").write_text(yaml.safe_dump({"stages": {"evaluate@pca": {"outs": [out]}}}))
+    assert ae("pca", "query.png", monkeypatch=monkeypatch) == 0
+    found = capsys.readouterr().out
+    with np.load(place) as codes:
+        np.savez(place, **{split: codes[split] + 1 for split in codes})
+    assert ae("pca", "query.png", monkeypatch=monkeypatch) == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert errors.count("\n") == 1
+    assert errors.startswith(f"ae: {place}: must be what dvc.lock records (md5 {out['md5'][:8]})")
+    assert errors.endswith("or dvc repro evaluate@pca\n")
+    assert ae("pca", "query.png", "--unverified", monkeypatch=monkeypatch) == 0
+    assert capsys.readouterr().out != found

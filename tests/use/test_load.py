@@ -56,7 +56,7 @@ def test_what_dvc_recorded_loads_and_what_was_altered_does_not(artifacts, images
     content[-1] ^= 1  # one bit of one weight: still a whole file
     weights.write_bytes(content)
     line = (
-        r"models/pca-5: must be what dvc.lock records \(md5 \w{8}\), found \w{8}: its files were "
+        r"models/pca-5: must be what dvc.lock records \(md5 \w{8}\), found \w{8}: it was "
         r"altered; run: dvc checkout --force artifacts/models/pca-5, or dvc repro finetune@pca-5$"
     )
     with pytest.raises(UserError, match=line):
