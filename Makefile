@@ -19,6 +19,8 @@ $(STAMP): requirements.lock pyproject.toml
 run: install    ## fetch MNIST, train and measure PCA and the deep autoencoder, print the table
 	ae fetch mnist
 	ae flow pca-2 pca-30 deep-2 deep-30
+	ae report
+	@echo "Compare the runs in MLflow's UI: make ui"
 
 test: install   ## the fast suite: no network, one to two minutes
 	pytest -q
