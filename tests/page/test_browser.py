@@ -14,7 +14,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from tests.page.conftest import decoded, shade
+from ae_lightning.config import load
+from ae_lightning.page.build import write_page
+from tests.page.conftest import ROOT, decoded, shade
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -263,3 +265,13 @@ def test_a_picture_is_enlarged_and_closed(opened):
     )
     dialog.find_element(By.TAG_NAME, "button").click()
     assert not dialog.is_displayed()
+
+
+def test_a_page_of_nothing_says_so(chromium, tmp_path):
+    write_page(load(ROOT / "params.yaml"), tmp_path / "artifacts", [], tmp_path / "index.html")
+    chromium.get_log("browser")
+    chromium.get((tmp_path / "index.html").as_uri())
+    for section in ("toy", "planes", "curves", "recall", "pictures"):
+        said = chromium.find_element(By.ID, section).text
+        assert "Nothing of this has been measured yet: " in said
+    assert chromium.get_log("browser") == []

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ae_lightning.config import load
 from pipelines import champions
 from pipelines.champions import TASKS, winners
 
@@ -92,3 +93,18 @@ def test_a_variant_that_was_not_evaluated_has_no_figures(folders):
 
 def test_every_task_looks_at_validation():
     assert all(task.tag.startswith("validation.") for task in TASKS.values())
+
+
+def test_what_is_shown_needs_metrics_alone(tmp_path):
+    measured = {"code": {"size": 2}, "validation": {"knn": {"accuracy@5": 0.5}}}
+    for name, accuracy in (("pca-2", 0.42), ("deep-2", 0.86)):
+        measured["validation"]["knn"]["accuracy@5"] = accuracy
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.json").write_text(json.dumps(measured))
+    assert champions.chosen(load(), tmp_path) == [
+        {
+            "task": "mnist-plane",
+            "variant": "deep-2",
+            "rule": "greatest validation knn.accuracy@5: 0.86",
+        }
+    ]
