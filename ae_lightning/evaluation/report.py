@@ -1,7 +1,6 @@
 """All variants side by side: a table of their test figures, how they learned, what they mend."""
 
 import csv
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from ae_lightning.evaluation.curves import read_curve
 from ae_lightning.evaluation.document_figures import NATS
 from ae_lightning.evaluation.document_report import document_figures
 from ae_lightning.evaluation.figures import corruption_curves, learning_curves
+from ae_lightning.evaluation.measured import read_measured
 from ae_lightning.files import replaced
 
 COLUMNS = {
@@ -60,9 +60,9 @@ def report(params: Params, evaluation: Path, curves: Path, prepared: Path, folde
     :func:`controls`. Documents have their precision by recall and their planes.
     """
     measured = {
-        name: json.loads(path.read_text(encoding="utf-8"))
+        name: metrics
         for name in params.variants
-        if (path := evaluation / name / "metrics.json").exists()
+        if (metrics := read_measured(evaluation / name / "metrics.json", f"evaluate@{name}"))
     }
     rows: list[dict[str, Any]] = [
         {"variant": name} | {column: look_up(metrics, key) for column, key in COLUMNS.items()}

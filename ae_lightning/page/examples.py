@@ -1,6 +1,5 @@
 """What the page shows of single examples: their codes in the plane, images and titles."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from ae_lightning.config import Params
 from ae_lightning.data.corpus import Corpus
 from ae_lightning.data.prepared import Prepared
 from ae_lightning.datasets import Documents
+from ae_lightning.evaluation.measured import read_measured
 from ae_lightning.page.embed import as_uri, sheet
 
 TITLE = 90
@@ -22,9 +22,9 @@ def planes(params: Params, evaluation: Path) -> dict[str, dict[str, Any]]:
     found = {}
     for name, variant in params.variants.items():
         folder = evaluation / name / "plane"
-        if not (folder / "plane.json").exists():
+        plane = read_measured(folder / "plane.json", f"evaluate@{name}")
+        if not plane:
             continue
-        plane = json.loads((folder / "plane.json").read_text(encoding="utf-8"))
         documents = isinstance(params.datasets[variant.data], Documents)
         plane |= {"data": variant.data, "what": "main topic" if documents else "class"}
         if "decoded" in plane:

@@ -121,7 +121,7 @@ def decimals(digits: int) -> Callable[[float], str]:
 
 def percent(value: float, digits: int = 0) -> str:
     """A share in per cent."""
-    return f"{100 * value:.{digits}f} %".replace("-", "−")
+    return f"{100 * value:.{digits}f}\u00a0%".replace("-", "−")
 
 
 def signed(value: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,9 @@ from typing import Any
 
 from ae_lightning.config import Params
 from ae_lightning.evaluation.curves import read_curve
+from ae_lightning.evaluation.measured import read_measured
+
+METRICS = "metrics.json"
 
 Metrics = Mapping[str, Any]
 Curve = Mapping[str, Any]
@@ -43,10 +45,10 @@ class Results:
         """Read what ``artifacts`` has of the variants, classifiers and layers in ``params``."""
         curves = artifacts / "curves"
         return cls(
-            _by_name(artifacts / "evaluation", params.variants),
-            _by_name(artifacts / "grades", params.classifiers),
-            _metrics(artifacts / "labels"),
-            _metrics(artifacts / "comparison"),
+            _by_name(artifacts / "evaluation", params.variants, "evaluate"),
+            _by_name(artifacts / "grades", params.classifiers, "grade"),
+            read_measured(artifacts / "labels" / METRICS, "tabulate"),
+            read_measured(artifacts / "comparison" / METRICS, "compare"),
             _curves(curves / "finetune", params.variants),
             _curves(curves / "pretrain", params.layers),
             len(params.repeats.seeds),
@@ -115,14 +117,9 @@ def _number(metrics: Metrics, path: str, stage: str) -> float:
     return float(found)
 
 
-def _by_name(folder: Path, names: Iterable[str]) -> dict[str, Metrics]:
-    return {name: metrics for name in names if (metrics := _metrics(folder / name))}
-
-
-def _metrics(folder: Path) -> Metrics:
-    path = folder / "metrics.json"
-    found: Metrics = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
+def _by_name(folder: Path, names: Iterable[str], stage: str) -> dict[str, Metrics]:
+    found = {name: read_measured(folder / name / METRICS, f"{stage}@{name}") for name in names}
+    return {name: metrics for name, metrics in found.items() if metrics}
 
 
 def _curves(folder: Path, names: Iterable[str]) -> dict[str, Curve]:

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
-from ae_lightning.config import Params, parse
+from ae_lightning.config import Params, load, parse
+from ae_lightning.errors import UserError
 from ae_lightning.page.results import Missing, Results
+
+ROOT = Path(__file__).parents[2]
 
 
 def write(folder: Path, content: dict[str, Any]) -> None:
@@ -96,3 +99,19 @@ def test_an_empty_folder_has_nothing(tmp_path: Path, params: Params) -> None:
     assert not found.evaluation
     assert not found.comparison
     assert not found.pretraining
+
+
+@pytest.mark.parametrize("content", ["{", "[]", ""])
+@pytest.mark.parametrize(
+    ("file", "stage"),
+    [
+        ("evaluation/pca-2/metrics.json", "evaluate@pca-2"),
+        ("grades/classifier/metrics.json", "grade@classifier"),
+        ("comparison/metrics.json", "compare"),
+    ],
+)
+def test_metrics_that_are_no_metrics_are_told(tmp_path, file, stage, content):
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text(content)
+    with pytest.raises(UserError, match=rf"{file}: cannot be read \(.*\); run: dvc repro {stage}$"):
+        Results.read(tmp_path, load(ROOT / "params.yaml"))
