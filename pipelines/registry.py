@@ -18,7 +18,7 @@ import numpy as np
 from ae_lightning.use.documents import TextModel
 from ae_lightning.use.load import load
 from ae_lightning.use.model import Model
-from pipelines import champions, served, tracking
+from pipelines import champions, identity, runs, served
 from pipelines.bundle import DIGEST, bundle
 
 # isort: split
@@ -39,10 +39,11 @@ FACTS = (DIGEST, "data", "code.", "validation.")
 
 @dataclass(frozen=True)
 class Registered:
-    """A variant in the registry: its versions by alias, and its tags."""
+    """A variant in the registry: its versions by alias, its tags and description."""
 
     aliases: Mapping[str, str]
     tags: Mapping[str, str]
+    description: str = ""
 
     @property
     def facts(self) -> dict[str, str]:
@@ -56,12 +57,14 @@ def registered() -> dict[str, Registered]:
     Raises:
         UserError: If the store does not answer.
     """
-    with tracking.answering():
+    with runs.answering():
         return {
             model.name: Registered(
-                {alias: str(number) for alias, number in model.aliases.items()}, model.tags
+                {alias: str(number) for alias, number in model.aliases.items()},
+                model.tags,
+                model.description or "",
             )
-            for model in _all(tracking.client())
+            for model in _all(runs.client())
             if CURRENT in model.aliases and DIGEST in model.tags
         }
 
@@ -76,13 +79,29 @@ def register(name: str, run: str, artifacts: Path, tags: Mapping[str, str]) -> N
     """
     with bundle(name, artifacts) as folder, TemporaryDirectory(prefix="ae-logged-") as temporary:
         model = load(name, folder, verify=False)
-        with tracking.answering():
-            client = tracking.client()
-            number = _version(client, name, tags[DIGEST])
+        with runs.answering():
+            client = runs.client()
+            fresh = _entered(client, name, tags)
+            number = None if fresh else _version(client, name, tags[DIGEST])
             if number is None:
                 number = _create(client, model, folder, run, Path(temporary), tags[DIGEST])
             client.set_registered_model_alias(name, CURRENT, number)
-            _tag(client, name, tags)
+            if not fresh:
+                _tag(client, name, tags)
+
+
+def describe(name: str, known: Registered, description: str) -> None:
+    """Write a description of ``name``, unless it is there or somebody has written another.
+
+    Raises:
+        UserError: If the store does not answer.
+    """
+    if known.description == description or not runs.ours(known.description, known.tags):
+        return
+    with runs.answering():
+        runs.client().update_registered_model(name, description)
+        digest = identity.text_digest(description)
+        runs.client().set_registered_model_tag(name, runs.OURS, digest)
 
 
 def crown() -> dict[str, str]:
@@ -93,10 +112,10 @@ def crown() -> dict[str, str]:
     """
     known = registered()
     best = champions.winners({name: one.facts for name, one in known.items()})
-    with tracking.answering():
+    with runs.answering():
         for name, one in known.items():
             tasks = [task for task, winner in best.items() if winner == name]
-            _crown(tracking.client(), name, one, tasks)
+            _crown(runs.client(), name, one, tasks)
     before = {task: name for name, one in known.items() for task in one.tags.get(TASKS, "").split()}
     return {task: name for task, name in best.items() if before.get(task) != name}
 
@@ -114,6 +133,16 @@ def _crown(client: MlflowClient, name: str, one: Registered, tasks: list[str]) -
             client.set_registered_model_tag(name, TASKS, text)
         else:
             client.delete_registered_model_tag(name, TASKS)
+
+
+def _entered(client: MlflowClient, name: str, tags: Mapping[str, str]) -> bool:
+    """Whether a name was new to the registry; while it has no alias, nothing is vouched for."""
+    try:
+        client.create_registered_model(name, dict(tags))
+    except MlflowException:  # it is there already
+        client.get_registered_model(name)
+        return False
+    return True
 
 
 def _create(
@@ -138,10 +167,6 @@ def _create(
     client.log_model_artifacts(logged.model_id, str(temporary / "model"))
     client.finalize_logged_model(logged.model_id, "READY")
     client.log_outputs(run, [LoggedModelOutput(logged.model_id, step=0)])
-    try:
-        client.create_registered_model(model.name, description=_about(model))
-    except MlflowException:  # it is there already
-        client.get_registered_model(model.name)
     made = client.create_model_version(  # `models:/ID` would be looked up in MLflow's global store
         model.name, logged.artifact_location, run, {DIGEST: digest}, model_id=logged.model_id
     )
@@ -177,12 +202,6 @@ def _example(model: Model[Any, Any]) -> Any:
     if isinstance(model, TextModel):
         return [" ".join(model.terms[:3])]
     return np.full((1, *model.data.shape), 0.5, np.float32)
-
-
-def _about(model: Model[Any, Any]) -> str:
-    shape = " × ".join(map(str, model.data.shape))
-    takes = "texts" if isinstance(model, TextModel) else f"images {shape}, floats from 0 to 1"
-    return f"Variant {model.name} of {model.data.folder.name}: {takes} to {model.code_size} numbers"
 
 
 def _tag(client: MlflowClient, name: str, tags: Mapping[str, str]) -> None:

@@ -18,7 +18,7 @@ from ae_lightning.nn import storage
 from ae_lightning.nn.stack import Stack, chain_specs
 from ae_lightning.nn.weights import Weighting
 from ae_lightning.training.pca import pca_stack
-from pipelines import tracking
+from pipelines import runs
 from tests.pipelines.servers import free_port, running
 
 ROOT = Path(__file__).parents[2]
@@ -105,12 +105,13 @@ def ask(port, body):
 
 def state():
     """All that the registry and the runs say."""
-    client = tracking.client()
+    client = runs.client()
     models = [dict(one) for one in client.search_registered_models()]
     versions = [dict(one) for one in client.search_model_versions()]
     experiments = [one.experiment_id for one in client.search_experiments()]
-    runs = [one.to_dictionary() for one in client.search_runs(experiments)]
-    return repr((models, versions, runs))
+    found = [one.to_dictionary() for one in client.search_runs(experiments)]
+    tags = [one.tags for one in client.search_experiments()]
+    return repr((models, versions, found, tags))
 
 
 def test_published_and_served_over_http(project, server, tmp_path_factory):
