@@ -2,11 +2,13 @@
 
 import logging
 import math
-from collections.abc import Callable, Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ae_lightning.errors import UserError
-from pipelines import arrange, identity, made, paths, runs, tracking, watchdog
+from pipelines import arrange, identity, made, paths, runs, store, tracking, watchdog
 from pipelines.made import Made, Tables
 from pipelines.runs import Recorded
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 Registry = Mapping[str, "Registered"]
 Known = Mapping[str, list[Recorded] | None]
 """The current runs of each dataset; None for one that was never recorded."""
+
+THREADS = 4
+"""So that a server works while we read and hash; a database is written by one at a time."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,16 +45,16 @@ def publish(names: Collection[str] | None = None, parameters: Tables | None = No
     there = made.everything(tables)
     chosen = made.chosen(there, None if names is None else set(names))
     runs.close_orphans()
-    known = {data: runs.current(data) for data in {one.dataset for one in chosen}}
+    known = _current(chosen)
     guardian = watchdog.watch()
-    published = [one.name for one in chosen if _record(one, known, tables)]
+    published = _record_all(chosen, known, tables)
     watchdog.release(guardian)
-    published += [name for name in _register(chosen, known) if name not in published]
+    published += [name for name in _register(chosen) if name not in published]
     arrange.arrange(chosen, tables)
     return published
 
 
-def _register(chosen: Collection[Made], known: Known) -> list[str]:
+def _register(chosen: Collection[Made]) -> list[str]:
     """Register variants as they are now and say who became champion; names of the new ones.
 
     Their runs stay as they are, so this is no recorder: what goes wrong here is no run's failure.
@@ -60,6 +65,7 @@ def _register(chosen: Collection[Made], known: Known) -> list[str]:
     from pipelines import registry  # torch and pandas take seconds to import
 
     there = registry.registered()
+    known = _current(variants)
     new = [one.name for one in variants if _enter(one, there, known)]
     for task, name in registry.crown().items():
         print(f"champion of {task}: models:/{name}@{registry.CHAMPION}")
@@ -82,19 +88,37 @@ def _enter(one: Made, there: Registry, known: Known) -> bool:
     tags = bundle.tags(one.name, paths.ARTIFACTS)
     if one.name in there and there[one.name].facts == tags:
         return False
-    run = runs.recorded(one.dataset, one.name, one.model, one.digest)
+    run = _known(one, known)
     assert run is not None  # it was recorded just now
-    registry.register(one.name, run.id, paths.ARTIFACTS, tags)
+    registry.register(one.name, run, paths.ARTIFACTS, tags)
     return True
 
 
-def _record(one: Made, known: Known, tables: Tables) -> bool:
-    """Record what the store lacks of one model; whether it lacked anything."""
+def _record_all(chosen: Sequence[Made], known: Known, tables: Tables) -> list[str]:
+    """Record what the store lacks of each, by several threads where a server answers."""
+    now = int(time.time() * 1000) - len(chosen)
+    with ThreadPoolExecutor(THREADS if store.is_server() else 1) as pool:
+        begun = [
+            pool.submit(_record, one, known, tables, now + rank) for rank, one in enumerate(chosen)
+        ]
+        try:
+            done = [each.result() for each in begun]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [one.name for one, new in zip(chosen, done, strict=True) if new]
+
+
+def _record(one: Made, known: Known, tables: Tables, began: int) -> bool:
+    """Record what the store lacks of one model; whether it lacked anything.
+
+    A new run begins at ``began`` (ms), so that the UI has all in their order.
+    """
     before = _known(one, known)
     lacks = _lacks(one, before)
     if not lacks:
         return False
-    run = tracking.Run(one.dataset, one.name, watched=False)
+    run = tracking.Run(one.dataset, one.name, watched=False, began=began)
     with tracking.fill(
         run,
         before.id if before else None,
@@ -102,12 +126,18 @@ def _record(one: Made, known: Known, tables: Tables) -> bool:
         parameters=tables.get(one.kind, {}).get(one.name, {}),
         inputs=identity.stage_inputs(f"{one.stage}@{one.name}"),
         dataset=paths.PREPARED / one.dataset,
+        others=[run.id for run in known[one.dataset] or () if run.name == one.name],
     ):
         for part in lacks:
             RECORDERS[part](run, one, before)
     if run.guard.lost:
         raise UserError(f"{one.model}: not recorded; start the tracking store and repeat")
     return True
+
+
+def _current(chosen: Collection[Made]) -> Known:
+    """The current runs of the datasets of some models."""
+    return {data: runs.current(data) for data in {one.dataset for one in chosen}}
 
 
 def _known(one: Made, known: Known) -> Recorded | None:

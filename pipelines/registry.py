@@ -69,7 +69,7 @@ def registered() -> dict[str, Registered]:
         }
 
 
-def register(name: str, run: str, artifacts: Path, tags: Mapping[str, str]) -> None:
+def register(name: str, run: runs.Recorded, artifacts: Path, tags: Mapping[str, str]) -> None:
     """Make variant ``name`` as it is now the current version; it is the model of ``run``.
 
     A model that is a version already becomes no second one. ``tags``: see :func:`bundle.tags`.
@@ -149,26 +149,25 @@ def _create(
     client: MlflowClient,
     model: Model[Any, Any],
     folder: Path,
-    run: str,
+    run: runs.Recorded,
     temporary: Path,
     digest: str,
 ) -> str:
     """Log a model under its run and register it; its version."""
-    experiment = client.get_run(run).info.experiment_id
-    logged = client.create_logged_model(experiment, model.name, run, tags={DIGEST: digest})
+    logged = client.create_logged_model(run.experiment, model.name, run.id, tags={DIGEST: digest})
     _save(
         model,
         folder,
         temporary / "model",
         mlflow.models.Model(
-            run_id=run, model_id=logged.model_id, metadata={"data": model.data.folder.name}
+            run_id=run.id, model_id=logged.model_id, metadata={"data": model.data.folder.name}
         ),
     )
     client.log_model_artifacts(logged.model_id, str(temporary / "model"))
     client.finalize_logged_model(logged.model_id, "READY")
-    client.log_outputs(run, [LoggedModelOutput(logged.model_id, step=0)])
+    client.log_outputs(run.id, [LoggedModelOutput(logged.model_id, step=0)])
     made = client.create_model_version(  # `models:/ID` would be looked up in MLflow's global store
-        model.name, logged.artifact_location, run, {DIGEST: digest}, model_id=logged.model_id
+        model.name, logged.artifact_location, run.id, {DIGEST: digest}, model_id=logged.model_id
     )
     return str(made.version)
 

@@ -23,6 +23,7 @@ from pipelines.store import Guard, guarded
 # isort: split
 # After `runs`, whose `store` sets what MLflow reads as it is imported.
 import mlflow.entities as entities
+from mlflow.exceptions import MlflowException
 from mlflow.utils.validation import MAX_METRICS_PER_BATCH, MAX_PARAM_VAL_LENGTH
 
 if TYPE_CHECKING:
@@ -41,15 +42,19 @@ class Run:
         experiment: The dataset's name.
         name: The run's.
         watched: Whether a process of its own closes the run should this one be killed.
+        began: When a new run has begun, in ms; now by default.
     """
 
-    def __init__(self, experiment: str, name: str, *, watched: bool = True) -> None:
+    def __init__(
+        self, experiment: str, name: str, *, watched: bool = True, began: int | None = None
+    ) -> None:
         self.experiment = experiment
         self.name = name
         self.id: str | None = None
         self.guard = Guard(lost=not identity.is_first_rank())
         self._watched = watched
-        self._begun = False
+        self._began = began
+        self._fresh = False
         self._watchdog: watchdog.Watchdog | None = None
 
     @cached_property
@@ -156,8 +161,8 @@ class Run:
             **identity.process(),
         }
         self._watch()
-        self.id = client().create_run(self._experiment, None, tags, self.name).info.run_id
-        self._begun = True
+        self.id = client().create_run(self._experiment, self._began, tags, self.name).info.run_id
+        self._fresh = True
 
     @guarded
     def reopen(self, run: str, stage: str, inputs: Sequence[Path]) -> None:
@@ -170,10 +175,21 @@ class Run:
         runs.tag(run, {**ours, **identity.process()})
 
     @guarded
-    def describe(self, parameters: Mapping[str, Any], dataset: Path | None) -> None:
-        """Record parameters that the run lacks, its dataset, and that it is the current one."""
+    def describe(
+        self,
+        parameters: Mapping[str, Any],
+        dataset: Path | None,
+        others: Sequence[str] | None = None,
+    ) -> None:
+        """Record parameters that the run lacks, its dataset, and that it is the current one.
+
+        Args:
+            parameters: Resolved, nested.
+            dataset: The prepared dataset.
+            others: Ids of the current runs of that name; the store is asked if they are not known.
+        """
         values = {k: identity.as_text(v) for k, v in identity.flatten(parameters).items()}
-        known = {} if self._begun else client().get_run(self._id).data.params
+        known = {} if self._fresh else client().get_run(self._id).data.params
         fresh = {key: value for key, value in values.items() if key not in known}
         if any(len(value) > MAX_PARAM_VAL_LENGTH for value in fresh.values()):
             client().log_dict(self._id, dict(values), "parameters.json")
@@ -184,11 +200,13 @@ class Run:
             tags=[entities.RunTag(k, v) for k, v in tags.items()],
         )
         if dataset:
-            client().log_inputs(self._id, [_dataset(self.experiment, dataset)])
-        for other in runs.named(self.experiment, self.name, {"current": "true"}):
-            if other.info.run_id != self._id:
-                for run in (other, *runs.children(other.info.run_id).values()):
-                    self.retire(run.info.run_id)
+            _log_dataset(self._id, _dataset(self.experiment, dataset))
+        if others is None:
+            found = runs.named(self.experiment, self.name, {"current": "true"})
+            others = [other.info.run_id for other in found]
+        for other in set(others) - {self.id}:
+            for run in (other, *(part.info.run_id for part in runs.children(other).values())):
+                self.retire(run)
 
     @guarded
     def close(self, status: str) -> None:
@@ -278,6 +296,7 @@ def fill(
     parameters: Mapping[str, Any],
     inputs: Sequence[Path] = (),
     dataset: Path | None = None,
+    others: Sequence[str] | None = None,
 ) -> Iterator[None]:
     """Record the block in ``run``, which goes on as the one with the id ``known``, or begins.
 
@@ -288,12 +307,13 @@ def fill(
         parameters: As for :func:`start`.
         inputs: As for :func:`start`.
         dataset: As for :func:`start`.
+        others: As for :meth:`Run.describe`.
     """
     if known:
         run.reopen(known, BY, inputs)
     else:
         run.create(stage, inputs, by=BY)
-    run.describe(parameters, dataset)
+    run.describe(parameters, dataset, others)
     with _closing(run):
         yield
 
@@ -318,6 +338,13 @@ def _dataset(name: str, path: Path) -> entities.DatasetInput:
     source = json.dumps({"uri": path.as_posix()})
     known = entities.Dataset(name, digest, source_type="local", source=source)
     return entities.DatasetInput(known, [entities.InputTag("mlflow.data.context", "training")])
+
+
+def _log_dataset(run: str, dataset: entities.DatasetInput) -> None:
+    try:
+        client().log_inputs(run, [dataset])
+    except MlflowException:  # another one was entering the same new dataset
+        client().log_inputs(run, [dataset])
 
 
 def _own(layer: Path) -> list[Path]:
