@@ -85,8 +85,8 @@ class _Shelf:
     ) -> None:
         self.dataset = dataset
         self.tables = tables
-        by_model = {(run.name, run.tags.get("model.digest")): run for run in there}
-        self.runs = {one: run for one in models if (run := by_model.get((one.name, one.digest)))}
+        by_model = {run.made: run for run in there}
+        self.runs = {one: run for one in models if (run := by_model.get(one.known_by))}
         self.layers = {one.name: run for one, run in self.runs.items() if one.kind == "layers"}
 
     def tidy(self, report: str) -> None:

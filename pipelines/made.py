@@ -12,7 +12,7 @@ from ae_lightning.config import load
 from ae_lightning.errors import UserError
 from pipelines import identity, paths
 from pipelines.paths import ARTIFACTS
-from pipelines.tracking import STAGES
+from pipelines.runs import STAGES
 
 RESULTS = {"classifiers": paths.GRADES}
 """Folder of models -> that of their metrics, if another than evaluation/."""
@@ -61,6 +61,11 @@ class Made:
     def files(self) -> str:
         """The tag with the digest of ``evaluation``."""
         return f"{self.evaluation.parent.name}.digest"
+
+    @property
+    def known_by(self) -> tuple[str, str, str]:
+        """Its name, stage and digest, as in :attr:`Recorded.made`."""
+        return self.name, self.stage, self.digest
 
     @cached_property
     def digest(self) -> str:

@@ -126,7 +126,7 @@ def _record(one: Made, known: Known, tables: Tables, began: int) -> bool:
         parameters=tables.get(one.kind, {}).get(one.name, {}),
         inputs=identity.stage_inputs(f"{one.stage}@{one.name}"),
         dataset=paths.PREPARED / one.dataset,
-        others=[run.id for run in known[one.dataset] or () if run.name == one.name],
+        others=[run.id for run in known[one.dataset] or () if run.made[:2] == one.known_by[:2]],
     ):
         for part in lacks:
             RECORDERS[part](run, one, before)
@@ -146,7 +146,7 @@ def _known(one: Made, known: Known) -> Recorded | None:
     if there is None:
         return None
     for run in there:
-        if run.name == one.name and run.tags.get("model.digest") == one.digest:
+        if run.made == one.known_by:
             return run
     return runs.recorded(one.dataset, one.name, one.model, one.digest)
 

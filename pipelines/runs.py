@@ -22,6 +22,8 @@ NOTE, OURS = "mlflow.note.content", "note.digest"
 """Tags with a description and, so that nobody's own is replaced, the digest of ours."""
 CURRENT = "tags.current = 'true'"
 PAGE = 1000
+STAGES = {"layers": "pretrain", "models": "finetune", "classifiers": "supervise"}
+"""Folder of artifacts/ -> the stage that makes what is in it."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class Recorded:
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
     parts: dict[str, "Recorded"] = field(default_factory=dict)
+
+    @property
+    def made(self) -> tuple[str, str, str]:
+        """What its model is known by: name, stage, digest. A layer may have a variant's name."""
+        return self.name, self.tags.get("stage", ""), self.tags.get("model.digest", "")
 
     @property
     def link(self) -> str:
@@ -53,7 +60,8 @@ def recorded(experiment: str, name: str, model: Path, digest: str | None = None)
         UserError: If the store does not answer.
     """
     with answering():
-        found = made_by(experiment, name, digest or identity.digest(model))
+        stage = STAGES[model.parent.name]
+        found = made_by(experiment, name, stage, digest or identity.digest(model))
         if not found:
             return None
         one = _recorded(found[0])
@@ -110,9 +118,9 @@ def named(experiment: str, name: str, tags: Mapping[str, str]) -> list[entities.
     return search(known.experiment_id, " and ".join(clauses))
 
 
-def made_by(experiment: str, name: str, digest: str) -> list[entities.Run]:
-    """The runs that made the model with that digest, newest first."""
-    return named(experiment, name, {"model.digest": digest})
+def made_by(experiment: str, name: str, stage: str, digest: str) -> list[entities.Run]:
+    """The runs of a stage that made the model with that digest, newest first."""
+    return named(experiment, name, {"model.digest": digest, "stage": stage})
 
 
 def search(experiment: str, clauses: str) -> list[entities.Run]:
@@ -190,9 +198,10 @@ def close_orphans() -> int:
 
 
 def run_url(experiment: str, name: str) -> str | None:
-    """The page of the current run of that name, if the store knows one."""
+    """The page of the current run of that variant or classifier, if the store knows one."""
     with Guard():
-        for run in named(experiment, name, {"current": "true"}):
+        found = named(experiment, name, {"current": "true"})
+        for run in sorted(found, key=lambda run: run.data.tags.get("stage") == STAGES["layers"]):
             return store.run_address(run.info.experiment_id, run.info.run_id)
     return None
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import identity, runs, watchdog
-from pipelines.runs import PARENT, client
+from pipelines.runs import PARENT, STAGES, client
 from pipelines.store import Guard, guarded
 
 # isort: split
@@ -29,8 +29,6 @@ from mlflow.utils.validation import MAX_METRICS_PER_BATCH, MAX_PARAM_VAL_LENGTH
 if TYPE_CHECKING:
     from pipelines.epochs import EpochLogger
 
-# Folder of artifacts/ -> its stage.
-STAGES = {"layers": "pretrain", "models": "finetune", "classifiers": "supervise"}
 BY = "publish"  # who records what the store lacks
 LAYER_FILE = re.compile(r"layer-(\d+)\.safetensors")
 
@@ -51,6 +49,7 @@ class Run:
         self.experiment = experiment
         self.name = name
         self.id: str | None = None
+        self.stage = ""
         self.guard = Guard(lost=not identity.is_first_rank())
         self._watched = watched
         self._began = began
@@ -161,17 +160,18 @@ class Run:
             **identity.process(),
         }
         self._watch()
+        self.stage = stage
         self.id = client().create_run(self._experiment, self._began, tags, self.name).info.run_id
         self._fresh = True
 
     @guarded
-    def reopen(self, run: str, stage: str, inputs: Sequence[Path]) -> None:
-        """Go on in an existing run; what it was made from stays, ours is tagged with our stage."""
+    def reopen(self, run: str, stage: str, by: str, inputs: Sequence[Path]) -> None:
+        """Go on in an existing run of a stage; its tags stay, ours begin with who goes on."""
         self._watch()
-        self.id = run
+        self.id, self.stage = run, stage
         client().update_run(run, status="RUNNING")
         mine = identity.tags(inputs).items()
-        ours = {f"{stage}.{k}": v for k, v in mine if not k.startswith("mlflow.")}
+        ours = {f"{by}.{k}": v for k, v in mine if not k.startswith("mlflow.")}
         runs.tag(run, {**ours, **identity.process()})
 
     @guarded
@@ -202,7 +202,8 @@ class Run:
         if dataset:
             _log_dataset(self._id, _dataset(self.experiment, dataset))
         if others is None:
-            found = runs.named(self.experiment, self.name, {"current": "true"})
+            known_by = {"current": "true", "stage": self.stage}  # a layer may have a variant's name
+            found = runs.named(self.experiment, self.name, known_by)
             others = [other.info.run_id for other in found]
         for other in set(others) - {self.id}:
             for run in (other, *(part.info.run_id for part in runs.children(other).values())):
@@ -271,16 +272,16 @@ def resume(
     The run is found by the tag ``model.digest``. Where the store knows none (it was away, or DVC
     brought the model), a new run begins with the model's files.
     """
-    run = Run(experiment, name)
+    run, made_in = Run(experiment, name), STAGES.get(model.parent.name, stage)
     found: list[str] = []
     if not run.guard.lost:
         with run.guard:
-            digest = identity.digest(model)
-            found = [known.info.run_id for known in runs.made_by(experiment, name, digest)]
+            made = runs.made_by(experiment, name, made_in, identity.digest(model))
+            found = [known.info.run_id for known in made]
     if found:
-        run.reopen(found[0], stage, inputs)
+        run.reopen(found[0], made_in, stage, inputs)
     else:
-        run.create(STAGES.get(model.parent.name, stage), inputs, by=stage)
+        run.create(made_in, inputs, by=stage)
         run.log_model(model)
     run.describe(parameters, dataset)
     with _closing(run):
@@ -310,7 +311,7 @@ def fill(
         others: As for :meth:`Run.describe`.
     """
     if known:
-        run.reopen(known, BY, inputs)
+        run.reopen(known, stage, BY, inputs)
     else:
         run.create(stage, inputs, by=BY)
     run.describe(parameters, dataset, others)

@@ -449,3 +449,13 @@ def test_more_parts_than_a_page_are_all_found(client, monkeypatch):
             run.log_child(f"random-10-{number}", {}, EPOCHS)
     monkeypatch.setattr(runs.MlflowClient, "search_runs", paged)
     assert len(runs.children(run.id)) == 5
+
+
+def test_a_layer_with_a_variants_name_stays_current(client):
+    with begin("namesakes", stage="pretrain") as layer:
+        pass
+    with begin("namesakes") as variant:
+        pass
+    for run in (layer, variant):
+        assert client().get_run(run.id).data.tags["current"] == "true"
+    assert f"/runs/{variant.id}?" in runs.run_url("toy", "namesakes")
