@@ -15,7 +15,7 @@ from pipelines.runs import PARENT, Recorded
 from pipelines.store import UI_MODE
 
 REPORT, PAGE = "report", "index.html"
-ABOUT = "All variants side by side on one page: `index.html` under *Artifacts*."
+ABOUT = "All variants side by side on one page, index.html under Artifacts."
 SHARE = 0.5
 """Of an experiment's variants, those that must have a figure for it to be a column."""
 
@@ -59,7 +59,10 @@ def _report() -> str:
         if run.guard.lost:
             raise UserError(f"{paths.REPORT}: not recorded; start the tracking store and repeat")
         known = _reports(tag, digest)
-    return known[0].page(PAGE)
+    page = known[0].page(PAGE)
+    with runs.answering():
+        runs.tag_experiment(known[0].experiment, {runs.NOTE: f"{ABOUT} {notes.link('Open', page)}"})
+    return page
 
 
 def _reports(tag: str, digest: str) -> list[Recorded]:

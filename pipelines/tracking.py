@@ -40,7 +40,7 @@ class Run:
         experiment: The dataset's name.
         name: The run's.
         watched: Whether a process of its own closes the run should this one be killed.
-        began: When a new run has begun, in ms; now by default.
+        began: When a new run begins, in ms; now by default. Its parts have ended then.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Run:
             metrics: Its figures, if they are known.
             tags: Its own, beside those of every part.
         """
-        now = int(time.time() * 1000)
+        now = self._began or int(time.time() * 1000)
         began = now - int(1000 * epochs[-1]["seconds"])
         known = {PARENT: self._id, "variant": self.name, "current": "true", "kind": "part"}
         child = client().create_run(
@@ -134,7 +134,7 @@ class Run:
         points += [entities.Metric(key, value, now, 0) for key, value in (metrics or {}).items()]
         values = [entities.Param(key, identity.as_text(v)) for key, v in parameters.items()]
         _log(child.info.run_id, points, values)
-        client().set_terminated(child.info.run_id, "FINISHED")
+        client().set_terminated(child.info.run_id, "FINISHED", now)
 
     @guarded
     def log_child_metrics(self, metrics: Mapping[str, Mapping[str, float]]) -> None:

@@ -278,3 +278,13 @@ def test_an_experiment_says_what_its_data_and_figures_are(checkout):
     assert view["name"] == "Layers"
     found = client.search_runs([run.info.experiment_id], json.loads(view["state"])["searchFilter"])
     assert [one.info.run_name for one in found] == ["one"]
+
+
+def test_the_ui_has_variants_first_as_params_has_them(checkout):
+    repeat(0, [3.0, 1.0])
+    write(Path("artifacts/models/wide/model.json"), json.dumps({"data": checkout}))
+    item = {"kind": "autoencoder", "input": "layers/one"}
+    publish(parameters=PARAMETERS | {"models": {"wide": item, "deep": item}})
+    client, [run] = stored(checkout, "deep")
+    found = client.search_runs([run.info.experiment_id], order_by=["attributes.start_time DESC"])
+    assert [one.info.run_name for one in found] == ["wide", "deep", "one", "deep/seed-0"]
