@@ -50,11 +50,6 @@ def digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def text_digest(text: str) -> str:
-    """What a text is known by."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """``{"knn": {"accuracy@1": 0.9}}`` as ``{"knn.accuracy_at_1": 0.9}``."""
     flat: dict[str, Any] = {}

@@ -18,7 +18,7 @@ import numpy as np
 from ae_lightning.use.documents import TextModel
 from ae_lightning.use.load import load
 from ae_lightning.use.model import Model
-from pipelines import champions, identity, runs, served
+from pipelines import champions, runs, served
 from pipelines.bundle import DIGEST, bundle
 
 # isort: split
@@ -100,8 +100,7 @@ def describe(name: str, known: Registered, description: str) -> None:
         return
     with runs.answering():
         runs.client().update_registered_model(name, description)
-        digest = identity.text_digest(description)
-        runs.client().set_registered_model_tag(name, runs.OURS, digest)
+        runs.client().set_registered_model_tag(name, *runs.signed(description))
 
 
 def crown() -> dict[str, str]:

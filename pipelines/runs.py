@@ -1,5 +1,6 @@
 """What the tracking store knows: the runs of a dataset, their parts, which are current."""
 
+import hashlib
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -160,13 +161,18 @@ def lacking(known: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, st
         if not ours(known.get(NOTE), known):
             del fresh[NOTE]
         else:
-            fresh[OURS] = identity.text_digest(fresh[NOTE])
+            fresh[OURS] = _digest(fresh[NOTE])
     return fresh
+
+
+def signed(note: str) -> tuple[str, str]:
+    """The tag that says of a description that it is ours."""
+    return OURS, _digest(note)
 
 
 def ours(note: str | None, tags: Mapping[str, str]) -> bool:
     """Whether a description is absent or the one that we have written."""
-    return not note or tags.get(OURS) == identity.text_digest(note)
+    return not note or tags.get(OURS) == _digest(note)
 
 
 def experiment_id(dataset: str) -> str:
@@ -236,3 +242,7 @@ def _connected(uri: str) -> MlflowClient:
 def _recorded(run: entities.Run) -> Recorded:
     info, data = run.info, run.data
     return Recorded(info.experiment_id, info.run_id, info.run_name or "", data.tags, data.metrics)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
