@@ -167,9 +167,9 @@ def flow(
     force: Annotated[bool, typer.Option(help="Run stages even if nothing changed.")] = False,
 ) -> None:
     """Rebuild stages or variants with Prefect. Example: ae flow deep-30 --workers 2."""
-    from pipelines import flow, tracking
+    from pipelines import flow, runs
 
-    tracking.close_orphans()
+    runs.close_orphans()
     if not flow.run(targets or [], workers, force):
         raise typer.Exit(1)
 
@@ -197,10 +197,10 @@ def publish(
 @app.command()
 def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000) -> None:
     """Open MLflow's UI on the configured store."""
-    from pipelines import tracking
+    from pipelines import runs, store
 
-    tracking.close_orphans()
-    tracking.ui(port)
+    runs.close_orphans()
+    store.serve(port)
 
 
 @app.callback()

@@ -216,7 +216,7 @@ def _report(root: Path, outcomes: list[Outcome]) -> State:
 
 def _run_url(experiment: str, name: str) -> str | None:
     try:
-        from pipelines.tracking import run_url
+        from pipelines.runs import run_url
 
         return run_url(experiment, name)
     except Exception as error:  # tracking only records: the flow's end does not depend on it

@@ -1,85 +1,39 @@
 """Records what the tracking store lacks of ``artifacts/``: runs trained while it was away."""
 
-import csv
-import json
 import logging
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from ae_lightning.errors import UserError
-from pipelines import identity, tracking
-from pipelines.tracking import STAGES
+from pipelines import arrange, identity, made, paths, runs, store, tracking, watchdog
+from pipelines.made import Made, Tables
+from pipelines.runs import Recorded
 
 if TYPE_CHECKING:
     from pipelines.registry import Registered
 
-Parameters = Callable[[str, str], Mapping[str, Any]]
 Registry = Mapping[str, "Registered"]
-ARTIFACTS = Path("artifacts")
-RESULTS = {"classifiers": "grades"}  # folder of models -> that of their metrics, if another
+Known = Mapping[str, list[Recorded] | None]
+"""The current runs of each dataset; None for one that was never recorded."""
+
+THREADS = 4
+"""So that a server works while we read and hash; a database is written by one at a time."""
+
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Made:
-    """A model in ``artifacts/``, with what belongs to it.
-
-    Attributes:
-        kind: ``layers``, ``models`` or ``classifiers``.
-        name: The layer's, variant's or classifier's name.
-    """
-
-    kind: str
-    name: str
-
-    @property
-    def model(self) -> Path:
-        """The folder of its weights."""
-        return ARTIFACTS / self.kind / self.name
-
-    @property
-    def curve(self) -> Path:
-        """Its losses by epoch; absent for closed forms."""
-        return ARTIFACTS / "curves" / STAGES[self.kind] / f"{self.name}.csv"
-
-    @property
-    def evaluation(self) -> Path:
-        """Its metrics, figures and codes; absent for layers."""
-        return ARTIFACTS / RESULTS.get(self.kind, "evaluation") / self.name
-
-    @property
-    def epochs(self) -> list[dict[str, float]]:
-        """The metrics of each epoch; those of a classifier are its parts'."""
-        return [] if self.kind == "classifiers" else _epochs(self.curve)
-
-    @property
-    def parts(self) -> Mapping[Any, list[dict[str, float]]]:
-        """A classifier's runs with their epochs."""
-        if self.kind != "classifiers":
-            return {}
-        from ae_lightning.training.taught import read_epochs  # torch takes seconds to import
-
-        return read_epochs(self.curve)
-
-    @property
-    def dataset(self) -> str:
-        """The dataset it was trained on, from its model.json."""
-        return str(json.loads((self.model / "model.json").read_text())["data"])
-
-
-def publish(
-    names: Collection[str] | None = None, parameters: Parameters | None = None
-) -> list[str]:
+def publish(names: Collection[str] | None = None, parameters: Tables | None = None) -> list[str]:
     """Record what the store lacks, and write nothing where it lacks nothing.
 
-    Variants are registered, too, and the best of each task becomes champion.
+    Variants are registered, too, and the best of each task becomes champion. Then what a person
+    sees around the runs is put in order: descriptions, views, layers below variants, the report.
 
     Args:
-        names: Layers and variants to look at; all by default.
-        parameters: ``(kind, name)`` to resolved parameters; params.yaml by default.
+        names: Layers, variants and classifiers to look at; all by default.
+        parameters: Resolved parameters; those of params.yaml by default.
 
     Returns:
         The names of which something was recorded.
@@ -87,42 +41,42 @@ def publish(
     Raises:
         UserError: If a name has no model in ``artifacts/``, or the store does not answer.
     """
-    made = list(_made())
-    unknown = set(names or ()) - {one.name for one in made}
-    if unknown:
-        known = ", ".join(one.name for one in made) or "none"
-        raise UserError(
-            f"artifacts/: no model named {', '.join(sorted(unknown))}; there are {known}: "
-            "`dvc repro` or `dvc pull` brings others"
-        )
-    tracking.close_orphans()
-    chosen = [one for one in made if names is None or one.name in names]
-    resolved = parameters or _configured()
-    published = [one.name for one in chosen if _record(one, resolved)]
-    variants = [one for one in chosen if one.kind == "models"]
-    new = _register(variants) if variants else []
-    return published + [name for name in new if name not in published]
+    tables = made.configured() if parameters is None else parameters
+    there = made.everything(tables)
+    chosen = made.chosen(there, None if names is None else set(names))
+    runs.close_orphans()
+    known = _current(chosen)
+    guardian = watchdog.watch()
+    published = _record_all(chosen, known, tables)
+    watchdog.release(guardian)
+    published += [name for name in _register(chosen) if name not in published]
+    arrange.arrange(chosen, tables)
+    return published
 
 
-def _register(variants: Collection[Made]) -> list[str]:
+def _register(chosen: Collection[Made]) -> list[str]:
     """Register variants as they are now and say who became champion; names of the new ones.
 
     Their runs stay as they are, so this is no recorder: what goes wrong here is no run's failure.
     """
+    variants = [one for one in chosen if one.kind == "models"]
+    if not variants:
+        return []
     from pipelines import registry  # torch and pandas take seconds to import
 
-    known = registry.registered()
-    new = [one.name for one in variants if _enter(one, known)]
+    there = registry.registered()
+    known = _current(variants)
+    new = [one.name for one in variants if _enter(one, there, known)]
     for task, name in registry.crown().items():
         print(f"champion of {task}: models:/{name}@{registry.CHAMPION}")
     return new
 
 
-def _enter(one: Made, known: Registry) -> bool:
+def _enter(one: Made, there: Registry, known: Known) -> bool:
     """Register a variant unless the registry knows it as it is now."""
     from pipelines import bundle, registry
 
-    data = ARTIFACTS / "prepared" / one.dataset
+    data = paths.PREPARED / one.dataset
     if not (data / "meta.json").exists():
         _log.warning(
             "%s: not here, so %s is recorded but not registered; run: dvc repro prepare@%s",
@@ -131,60 +85,109 @@ def _enter(one: Made, known: Registry) -> bool:
             one.dataset,
         )
         return False
-    tags = bundle.tags(one.name, ARTIFACTS)
-    if one.name in known and known[one.name].facts == tags:
+    tags = bundle.tags(one.name, paths.ARTIFACTS)
+    if one.name in there and there[one.name].facts == tags:
         return False
-    run = tracking.recorded(one.dataset, one.name, one.model)
+    run = _known(one, known)
     assert run is not None  # it was recorded just now
-    registry.register(one.name, run.id, ARTIFACTS, tags)
+    registry.register(one.name, run, paths.ARTIFACTS, tags)
     return True
 
 
-def _made() -> Iterator[Made]:
-    for kind in STAGES:
-        for path in sorted((ARTIFACTS / kind).glob("*/model.json")):
-            yield Made(kind, path.parent.name)
+def _record_all(chosen: Sequence[Made], known: Known, tables: Tables) -> list[str]:
+    """Record what the store lacks of each, by several threads where a server answers."""
+    now = int(time.time() * 1000) - len(chosen)
+    with ThreadPoolExecutor(THREADS if store.is_server() else 1) as pool:
+        begun = [
+            pool.submit(_record, one, known, tables, now + rank) for rank, one in enumerate(chosen)
+        ]
+        try:
+            done = [each.result() for each in begun]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [one.name for one, new in zip(chosen, done, strict=True) if new]
 
 
-def _record(one: Made, parameters: Parameters) -> bool:
-    """Record what the store lacks of one model; whether it lacked anything."""
-    lacks = _lacks(one, tracking.recorded(one.dataset, one.name, one.model))
+def _record(one: Made, known: Known, tables: Tables, began: int) -> bool:
+    """Record what the store lacks of one model; whether it lacked anything.
+
+    A new run begins at ``began`` (ms), so that the UI has all in their order.
+    """
+    before = _known(one, known)
+    lacks = _lacks(one, before)
     if not lacks:
         return False
-    stage = f"{STAGES[one.kind]}@{one.name}"
-    with tracking.resume(
-        experiment=one.dataset,
-        name=one.name,
-        stage="publish",
-        model=one.model,
-        parameters=parameters(one.kind, one.name),
-        inputs=identity.stage_inputs(stage),
-        dataset=ARTIFACTS / "prepared" / one.dataset,
-    ) as run:
+    run = tracking.Run(one.dataset, one.name, watched=False, began=began)
+    with tracking.fill(
+        run,
+        before.id if before else None,
+        stage=one.stage,
+        parameters=tables.get(one.kind, {}).get(one.name, {}),
+        inputs=identity.stage_inputs(f"{one.stage}@{one.name}"),
+        dataset=paths.PREPARED / one.dataset,
+        others=[run.id for run in known[one.dataset] or () if run.made[:2] == one.known_by[:2]],
+    ):
         for part in lacks:
-            RECORDERS[part](run, one)
+            RECORDERS[part](run, one, before)
     if run.guard.lost:
         raise UserError(f"{one.model}: not recorded; start the tracking store and repeat")
     return True
 
 
-def _lacks(one: Made, known: tracking.Recorded | None) -> list[str]:
+def _current(chosen: Collection[Made]) -> Known:
+    """The current runs of the datasets of some models."""
+    return {data: runs.current(data) for data in {one.dataset for one in chosen}}
+
+
+def _known(one: Made, known: Known) -> Recorded | None:
+    """The run that made a model: one of the current ones, or an older one."""
+    there = known[one.dataset]
+    if there is None:
+        return None
+    for run in there:
+        if run.made == one.known_by:
+            return run
+    return runs.recorded(one.dataset, one.name, one.model, one.digest)
+
+
+def _lacks(one: Made, known: Recorded | None) -> list[str]:
     """The parts of a model, keys of ``RECORDERS``, that the store is without."""
     tags, metrics = (known.tags, known.metrics) if known else ({}, {})
-    epochs, graded = one.epochs, _results(one).get("runs", {})
-    parts = known.parts if known else {}
-    results = identity.numbers(_results(one))
+    results = identity.numbers(one.results)
+    columns = {key for key in one.epochs[0] if "/" in key} if one.epochs else set()
     lacks = {
         "model": "model.digest" not in tags,
-        "curve": bool(epochs) and not set(epochs[0]) <= set(metrics),
-        "parts": not set(map(str, one.parts)) <= set(parts),
-        "graded": any(_differ(parts.get(k, {}).get("error"), v) for k, v in graded.items()),
+        "curve": not columns <= set(metrics),
+        "parts": bool(_new_parts(one, known)),
+        "graded": bool(_changed_parts(one, known)),
         "results": any(_differ(metrics.get(key), value) for key, value in results.items()),
         "files": one.evaluation.is_dir()
         and bool(results)
-        and tags.get(f"{one.evaluation.parent.name}.digest") != identity.digest(one.evaluation),
+        and tags.get(one.files) != identity.digest(one.evaluation),
     }
     return [part for part, lacking in lacks.items() if lacking]
+
+
+def _new_parts(one: Made, known: Recorded | None) -> list[str]:
+    """Names of the parts that the store is without, or has as they once were."""
+    there = known.parts if known else {}
+    return [
+        name
+        for name, part in one.parts.items()
+        if name not in there or there[name].tags.get("part.digest") != part.digest
+    ]
+
+
+def _changed_parts(one: Made, known: Recorded | None) -> dict[str, Mapping[str, float]]:
+    """Figures of parts that the store has with others, or without."""
+    there = known.parts if known else {}
+    return {
+        name: one.parts[name].metrics
+        for name, run in there.items()
+        if name in one.parts
+        and any(_differ(run.metrics.get(k), v) for k, v in one.parts[name].metrics.items())
+    }
 
 
 def _differ(known: float | None, value: float) -> bool:
@@ -192,58 +195,20 @@ def _differ(known: float | None, value: float) -> bool:
     return known is None or (math.isfinite(value) and known != value)
 
 
-def _record_curve(run: tracking.Run, one: Made) -> None:
-    for epoch, row in enumerate(one.epochs):
-        run.log_metrics(row, step=epoch)
+def _record_parts(run: tracking.Run, one: Made, known: Recorded | None) -> None:
+    for name in _new_parts(one, known):
+        part = one.parts[name]
+        tags = {"part.digest": part.digest} if part.digest else {}
+        if known and name in known.parts:
+            run.retire(known.parts[name].id)
+        run.log_child(name, part.parameters, part.epochs, part.metrics, tags)
 
 
-def _record_parts(run: tracking.Run, one: Made) -> None:
-    known = tracking.recorded(one.dataset, one.name, one.model)
-    for part, epochs in one.parts.items():
-        if known is None or str(part) not in known.parts:
-            run.log_child(str(part), part._asdict(), epochs)
-
-
-def _record_graded(run: tracking.Run, one: Made) -> None:
-    errors = _results(one).get("runs", {})
-    run.log_child_metrics({part: {"error": error} for part, error in errors.items()})
-
-
-# The model itself is recorded by `resume` as it begins a run.
-RECORDERS: dict[str, Callable[[tracking.Run, Made], None]] = {
-    "model": lambda run, one: None,
-    "curve": _record_curve,
+RECORDERS: dict[str, Callable[[tracking.Run, Made, Recorded | None], None]] = {
+    "model": lambda run, one, known: run.log_model(one.model, one.digest),
+    "curve": lambda run, one, known: run.log_epochs(one.epochs),
     "parts": _record_parts,
-    "graded": _record_graded,
-    "results": lambda run, one: run.log_metrics(_results(one)),
-    "files": lambda run, one: run.log_files(one.evaluation),
+    "graded": lambda run, one, known: run.log_child_metrics(_changed_parts(one, known)),
+    "results": lambda run, one, known: run.log_metrics(one.results),
+    "files": lambda run, one, known: run.log_files(one.evaluation),
 }
-
-
-def _epochs(path: Path) -> list[dict[str, float]]:
-    """The metrics (names with a slash) of each epoch of a curve."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return [
-            {key: float(value) for key, value in row.items() if "/" in key and value}
-            for row in csv.DictReader(file)
-        ]
-
-
-def _results(one: Made) -> dict[str, Any]:
-    path = one.evaluation / "metrics.json"
-    return json.loads(path.read_text()) if one.kind != "layers" and path.exists() else {}
-
-
-def _configured() -> Parameters:
-    from ae_lightning.classifiers import classifiers, merged
-    from ae_lightning.config import load
-
-    params = load(Path("params.yaml"))
-    resolved = params.model_dump(mode="json")
-    tables = {"layers": resolved["layers"], "models": resolved["variants"]}
-    tables["classifiers"] = {
-        name: merged(one.model_dump(mode="json")) for name, one in classifiers(params).items()
-    }
-    return lambda kind, name: tables[kind].get(name, {})

@@ -18,7 +18,7 @@ import numpy as np
 from ae_lightning.use.documents import TextModel
 from ae_lightning.use.load import load
 from ae_lightning.use.model import Model
-from pipelines import champions, served, tracking
+from pipelines import champions, runs, served
 from pipelines.bundle import DIGEST, bundle
 
 # isort: split
@@ -39,10 +39,11 @@ FACTS = (DIGEST, "data", "code.", "validation.")
 
 @dataclass(frozen=True)
 class Registered:
-    """A variant in the registry: its versions by alias, and its tags."""
+    """A variant in the registry: its versions by alias, its tags and description."""
 
     aliases: Mapping[str, str]
     tags: Mapping[str, str]
+    description: str = ""
 
     @property
     def facts(self) -> dict[str, str]:
@@ -56,17 +57,19 @@ def registered() -> dict[str, Registered]:
     Raises:
         UserError: If the store does not answer.
     """
-    with tracking.answering():
+    with runs.answering():
         return {
             model.name: Registered(
-                {alias: str(number) for alias, number in model.aliases.items()}, model.tags
+                {alias: str(number) for alias, number in model.aliases.items()},
+                model.tags,
+                model.description or "",
             )
-            for model in _all(tracking.client())
+            for model in _all(runs.client())
             if CURRENT in model.aliases and DIGEST in model.tags
         }
 
 
-def register(name: str, run: str, artifacts: Path, tags: Mapping[str, str]) -> None:
+def register(name: str, run: runs.Recorded, artifacts: Path, tags: Mapping[str, str]) -> None:
     """Make variant ``name`` as it is now the current version; it is the model of ``run``.
 
     A model that is a version already becomes no second one. ``tags``: see :func:`bundle.tags`.
@@ -76,13 +79,28 @@ def register(name: str, run: str, artifacts: Path, tags: Mapping[str, str]) -> N
     """
     with bundle(name, artifacts) as folder, TemporaryDirectory(prefix="ae-logged-") as temporary:
         model = load(name, folder, verify=False)
-        with tracking.answering():
-            client = tracking.client()
-            number = _version(client, name, tags[DIGEST])
+        with runs.answering():
+            client = runs.client()
+            fresh = _entered(client, name, tags)
+            number = None if fresh else _version(client, name, tags[DIGEST])
             if number is None:
                 number = _create(client, model, folder, run, Path(temporary), tags[DIGEST])
             client.set_registered_model_alias(name, CURRENT, number)
-            _tag(client, name, tags)
+            if not fresh:
+                _tag(client, name, tags)
+
+
+def describe(name: str, known: Registered, description: str) -> None:
+    """Write a description of ``name``, unless it is there or somebody has written another.
+
+    Raises:
+        UserError: If the store does not answer.
+    """
+    if known.description == description or not runs.ours(known.description, known.tags):
+        return
+    with runs.answering():
+        runs.client().update_registered_model(name, description)
+        runs.client().set_registered_model_tag(name, *runs.signed(description))
 
 
 def crown() -> dict[str, str]:
@@ -93,10 +111,10 @@ def crown() -> dict[str, str]:
     """
     known = registered()
     best = champions.winners({name: one.facts for name, one in known.items()})
-    with tracking.answering():
+    with runs.answering():
         for name, one in known.items():
             tasks = [task for task, winner in best.items() if winner == name]
-            _crown(tracking.client(), name, one, tasks)
+            _crown(runs.client(), name, one, tasks)
     before = {task: name for name, one in known.items() for task in one.tags.get(TASKS, "").split()}
     return {task: name for task, name in best.items() if before.get(task) != name}
 
@@ -116,34 +134,39 @@ def _crown(client: MlflowClient, name: str, one: Registered, tasks: list[str]) -
             client.delete_registered_model_tag(name, TASKS)
 
 
+def _entered(client: MlflowClient, name: str, tags: Mapping[str, str]) -> bool:
+    """Whether a name was new to the registry; while it has no alias, nothing is vouched for."""
+    try:
+        client.create_registered_model(name, dict(tags))
+    except MlflowException:  # it is there already
+        client.get_registered_model(name)
+        return False
+    return True
+
+
 def _create(
     client: MlflowClient,
     model: Model[Any, Any],
     folder: Path,
-    run: str,
+    run: runs.Recorded,
     temporary: Path,
     digest: str,
 ) -> str:
     """Log a model under its run and register it; its version."""
-    experiment = client.get_run(run).info.experiment_id
-    logged = client.create_logged_model(experiment, model.name, run, tags={DIGEST: digest})
+    logged = client.create_logged_model(run.experiment, model.name, run.id, tags={DIGEST: digest})
     _save(
         model,
         folder,
         temporary / "model",
         mlflow.models.Model(
-            run_id=run, model_id=logged.model_id, metadata={"data": model.data.folder.name}
+            run_id=run.id, model_id=logged.model_id, metadata={"data": model.data.folder.name}
         ),
     )
     client.log_model_artifacts(logged.model_id, str(temporary / "model"))
     client.finalize_logged_model(logged.model_id, "READY")
-    client.log_outputs(run, [LoggedModelOutput(logged.model_id, step=0)])
-    try:
-        client.create_registered_model(model.name, description=_about(model))
-    except MlflowException:  # it is there already
-        client.get_registered_model(model.name)
+    client.log_outputs(run.id, [LoggedModelOutput(logged.model_id, step=0)])
     made = client.create_model_version(  # `models:/ID` would be looked up in MLflow's global store
-        model.name, logged.artifact_location, run, {DIGEST: digest}, model_id=logged.model_id
+        model.name, logged.artifact_location, run.id, {DIGEST: digest}, model_id=logged.model_id
     )
     return str(made.version)
 
@@ -177,12 +200,6 @@ def _example(model: Model[Any, Any]) -> Any:
     if isinstance(model, TextModel):
         return [" ".join(model.terms[:3])]
     return np.full((1, *model.data.shape), 0.5, np.float32)
-
-
-def _about(model: Model[Any, Any]) -> str:
-    shape = " × ".join(map(str, model.data.shape))
-    takes = "texts" if isinstance(model, TextModel) else f"images {shape}, floats from 0 to 1"
-    return f"Variant {model.name} of {model.data.folder.name}: {takes} to {model.code_size} numbers"
 
 
 def _tag(client: MlflowClient, name: str, tags: Mapping[str, str]) -> None:

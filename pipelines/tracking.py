@@ -8,49 +8,52 @@ stage's outputs stay the same bit for bit from run to run and from checkout to c
 """
 
 import json
-import socket
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ae_lightning.errors import UserError
-from pipelines import identity, store, watchdog
+from pipelines import identity, runs, watchdog
+from pipelines.runs import PARENT, STAGES, client
 from pipelines.store import Guard, guarded
 
 # isort: split
-# After `store`, which sets what MLflow reads as it is imported.
+# After `runs`, whose `store` sets what MLflow reads as it is imported.
 import mlflow.entities as entities
-from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from mlflow.utils.validation import MAX_PARAM_VAL_LENGTH
+from mlflow.utils.validation import MAX_METRICS_PER_BATCH, MAX_PARAM_VAL_LENGTH
 
 if TYPE_CHECKING:
     from pipelines.epochs import EpochLogger
 
-# Folder of artifacts/ -> its stage.
-STAGES = {"layers": "pretrain", "models": "finetune", "classifiers": "supervise"}
-PARENT = "mlflow.parentRunId"
-NOTE = """Autoencoders on **{dataset}**: one run per variant, classifier and pretrained layer.
-
-Below a classifier's run lies one for each start, number of labels and seed.
-
-`current` = true marks the newest run of each name. `train/…` and `val/…` are per epoch; names with
-dots (`reconstruction.sse`, `knn.accuracy_at_1`, …) are measured on the test part, as in
-`artifacts/evaluation/<variant>/metrics.json`. Select runs and *Compare* them side by side."""
+BY = "publish"  # who records what the store lacks
+LAYER_FILE = re.compile(r"layer-(\d+)\.safetensors")
 
 
 class Run:
-    """An open run; on other ranks than the first, and once the store is lost, it does nothing."""
+    """An open run; on other ranks than the first, and once the store is lost, it does nothing.
 
-    def __init__(self, experiment: str, name: str) -> None:
+    Args:
+        experiment: The dataset's name.
+        name: The run's.
+        watched: Whether a process of its own closes the run should this one be killed.
+        began: When a new run begins, in ms; now by default. Its parts have ended then.
+    """
+
+    def __init__(
+        self, experiment: str, name: str, *, watched: bool = True, began: int | None = None
+    ) -> None:
         self.experiment = experiment
         self.name = name
         self.id: str | None = None
+        self.stage = ""
         self.guard = Guard(lost=not identity.is_first_rank())
+        self._watched = watched
+        self._began = began
+        self._fresh = False
         self._watchdog: watchdog.Watchdog | None = None
 
     @cached_property
@@ -65,25 +68,49 @@ class Run:
         """Record the numbers of a nested mapping; what is no number is left out."""
         now = int(time.time() * 1000)
         numbers = identity.numbers(metrics).items()
-        points = [entities.Metric(key, value, now, step) for key, value in numbers]
-        client().log_batch(self._id, metrics=points)
+        _log(self._id, [entities.Metric(key, value, now, step) for key, value in numbers])
 
     @guarded
-    def log_model(self, model: Path) -> None:
-        """Upload a model's folder; its digest follows last, so that it vouches for the whole."""
-        client().log_artifacts(self._id, str(model), "model")
-        client().set_tag(self._id, "model.digest", identity.digest(model))
+    def log_epochs(self, epochs: Sequence[Mapping[str, float]]) -> None:
+        """Record the metrics (names with a slash) of all epochs of a training that has ended."""
+        _log(self._id, _points(epochs, int(time.time() * 1000)))
 
     @guarded
-    def log_files(self, folder: Path) -> None:
+    def log_model(self, model: Path, digest: str | None = None) -> None:
+        """Upload a model's folder; its digest follows last, so that it vouches for the whole.
+
+        Of a layer only its own weights: those below are in the runs of the layers below.
+        """
+        for file in _own(model) if model.parent.name == "layers" else [model]:
+            upload = client().log_artifacts if file.is_dir() else client().log_artifact
+            upload(self._id, str(file), "model")
+        client().set_tag(self._id, "model.digest", digest or identity.digest(model))
+
+    @guarded
+    def log_files(self, folder: Path, digest: str | None = None) -> None:
         """Upload the files of ``artifacts/<kind>/<name>`` under ``<kind>``, then their digest."""
         kind = folder.parent.name
         client().log_artifacts(self._id, str(folder), kind)
-        client().set_tag(self._id, f"{kind}.digest", identity.digest(folder))
+        client().set_tag(self._id, f"{kind}.digest", digest or identity.digest(folder))
+
+    @guarded
+    def log_folder(self, folder: Path) -> None:
+        """Upload the files of a folder to the top of the run's artifacts."""
+        client().log_artifacts(self._id, str(folder))
+
+    @guarded
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags."""
+        runs.tag(self._id, tags)
 
     @guarded
     def log_child(
-        self, name: str, parameters: Mapping[str, Any], epochs: Sequence[Mapping[str, float]]
+        self,
+        name: str,
+        parameters: Mapping[str, Any],
+        epochs: Sequence[Mapping[str, float]],
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         """Record a part of this run that has ended as a run below it, ``VARIANT/NAME``.
 
@@ -91,31 +118,36 @@ class Run:
             name: What tells it from the others.
             parameters: Its own, beside those of this run.
             epochs: Each epoch's metrics (names with a slash) and ``seconds`` since its beginning.
+            metrics: Its figures, if they are known.
+            tags: Its own, beside those of every part.
         """
-        now = int(time.time() * 1000)
+        now = self._began or int(time.time() * 1000)
         began = now - int(1000 * epochs[-1]["seconds"])
-        tags = {PARENT: self._id, "variant": self.name, "current": "true", **identity.commit()}
+        known = {PARENT: self._id, "variant": self.name, "current": "true", "kind": "part"}
         child = client().create_run(
-            _experiment_id(self.experiment), began, tags, f"{self.name}/{name}"
+            self._experiment,
+            began,
+            known | identity.commit() | dict(tags or {}),
+            f"{self.name}/{name}",
         )
-        points = [
-            entities.Metric(key, value, began + int(1000 * row["seconds"]), step)
-            for step, row in enumerate(epochs)
-            for key, value in row.items()
-            if "/" in key
-        ]
+        points = _points(epochs, began, seconds=True)
+        points += [entities.Metric(key, value, now, 0) for key, value in (metrics or {}).items()]
         values = [entities.Param(key, identity.as_text(v)) for key, v in parameters.items()]
-        client().log_batch(child.info.run_id, metrics=points, params=values)
-        client().set_terminated(child.info.run_id, "FINISHED")
+        _log(child.info.run_id, points, values)
+        client().set_terminated(child.info.run_id, "FINISHED", now)
 
     @guarded
     def log_child_metrics(self, metrics: Mapping[str, Mapping[str, float]]) -> None:
         """Record figures of this run's parts by their name; parts that it lacks are left out."""
         now = int(time.time() * 1000)
-        for name, child in children(self._id).items():
+        for name, child in runs.children(self._id).items():
             values = metrics.get(name, {}).items()
-            points = [entities.Metric(key, value, now, 0) for key, value in values]
-            client().log_batch(child.info.run_id, metrics=points)
+            _log(child.info.run_id, [entities.Metric(key, value, now, 0) for key, value in values])
+
+    @guarded
+    def retire(self, run: str) -> None:
+        """Say of another run that it is not the current one any more."""
+        client().set_tag(run, "current", "false")
 
     @guarded
     def create(self, stage: str, inputs: Sequence[Path], by: str | None = None) -> None:
@@ -127,39 +159,55 @@ class Run:
             **identity.tags(inputs),
             **identity.process(),
         }
-        experiment = _experiment_id(self.experiment)
-        self._watchdog = watchdog.watch()
-        self.id = client().create_run(experiment, run_name=self.name, tags=tags).info.run_id
+        self._watch()
+        self.stage = stage
+        self.id = client().create_run(self._experiment, self._began, tags, self.name).info.run_id
+        self._fresh = True
 
     @guarded
-    def reopen(self, run: str, stage: str, inputs: Sequence[Path]) -> None:
-        """Go on in an existing run; what it was made from stays, ours is tagged with our stage."""
-        self._watchdog = watchdog.watch()
-        self.id = run
+    def reopen(self, run: str, stage: str, by: str, inputs: Sequence[Path]) -> None:
+        """Go on in an existing run of a stage; its tags stay, ours begin with who goes on."""
+        self._watch()
+        self.id, self.stage = run, stage
         client().update_run(run, status="RUNNING")
         mine = identity.tags(inputs).items()
-        ours = {f"{stage}.{k}": v for k, v in mine if not k.startswith("mlflow.")}
-        self._set_tags({**ours, **identity.process()})
+        ours = {f"{by}.{k}": v for k, v in mine if not k.startswith("mlflow.")}
+        runs.tag(run, {**ours, **identity.process()})
 
     @guarded
-    def describe(self, parameters: Mapping[str, Any], dataset: Path | None) -> None:
-        """Record parameters that the run lacks, its dataset, and that it is the current one."""
+    def describe(
+        self,
+        parameters: Mapping[str, Any],
+        dataset: Path | None,
+        others: Sequence[str] | None = None,
+    ) -> None:
+        """Record parameters that the run lacks, its dataset, and that it is the current one.
+
+        Args:
+            parameters: Resolved, nested.
+            dataset: The prepared dataset.
+            others: Ids of the current runs of that name; the store is asked if they are not known.
+        """
         values = {k: identity.as_text(v) for k, v in identity.flatten(parameters).items()}
-        known = client().get_run(self._id).data.params
+        known = {} if self._fresh else client().get_run(self._id).data.params
         fresh = {key: value for key, value in values.items() if key not in known}
         if any(len(value) > MAX_PARAM_VAL_LENGTH for value in fresh.values()):
             client().log_dict(self._id, dict(values), "parameters.json")
+        tags = {"current": "true", **{k: v for k, v in values.items() if k == "kind"}}
         client().log_batch(
             self._id,
             params=[entities.Param(k, v[:MAX_PARAM_VAL_LENGTH]) for k, v in fresh.items()],
+            tags=[entities.RunTag(k, v) for k, v in tags.items()],
         )
         if dataset:
-            client().log_inputs(self._id, [_dataset(self.experiment, dataset)])
-        for other in _runs(self.experiment, self.name, {"current": "true"}):
-            parts = children(other.info.run_id) if other.info.run_id != self._id else {}
-            for run in (other, *parts.values()):
-                client().set_tag(run.info.run_id, "current", "false")
-        self._set_tags({"current": "true"})
+            _log_dataset(self._id, _dataset(self.experiment, dataset))
+        if others is None:
+            known_by = {"current": "true", "stage": self.stage}  # a layer may have a variant's name
+            found = runs.named(self.experiment, self.name, known_by)
+            others = [other.info.run_id for other in found]
+        for other in set(others) - {self.id}:
+            for run in (other, *(part.info.run_id for part in runs.children(other).values())):
+                self.retire(run)
 
     @guarded
     def close(self, status: str) -> None:
@@ -168,13 +216,17 @@ class Run:
         if self._watchdog:
             watchdog.release(self._watchdog)
 
+    def _watch(self) -> None:
+        self._watchdog = watchdog.watch() if self._watched else None
+
     @property
     def _id(self) -> str:
         assert self.id is not None
         return self.id
 
-    def _set_tags(self, tags: Mapping[str, str]) -> None:
-        client().log_batch(self._id, tags=[entities.RunTag(k, v) for k, v in tags.items()])
+    @cached_property
+    def _experiment(self) -> str:
+        return runs.experiment_id(self.experiment)
 
 
 @contextmanager
@@ -220,19 +272,51 @@ def resume(
     The run is found by the tag ``model.digest``. Where the store knows none (it was away, or DVC
     brought the model), a new run begins with the model's files.
     """
-    run = Run(experiment, name)
+    run, made_in = Run(experiment, name), STAGES.get(model.parent.name, stage)
     found: list[str] = []
     if not run.guard.lost:
         with run.guard:
-            found = [known.info.run_id for known in _made_by(experiment, name, model)]
+            made = runs.made_by(experiment, name, made_in, identity.digest(model))
+            found = [known.info.run_id for known in made]
     if found:
-        run.reopen(found[0], stage, inputs)
+        run.reopen(found[0], made_in, stage, inputs)
     else:
-        run.create(STAGES.get(model.parent.name, stage), inputs, by=stage)
+        run.create(made_in, inputs, by=stage)
         run.log_model(model)
     run.describe(parameters, dataset)
     with _closing(run):
         yield run
+
+
+@contextmanager
+def fill(
+    run: Run,
+    known: str | None,
+    *,
+    stage: str,
+    parameters: Mapping[str, Any],
+    inputs: Sequence[Path] = (),
+    dataset: Path | None = None,
+    others: Sequence[str] | None = None,
+) -> Iterator[None]:
+    """Record the block in ``run``, which goes on as the one with the id ``known``, or begins.
+
+    Args:
+        run: Of :class:`Run`.
+        known: The id of the run that the store has already.
+        stage: That of a new run.
+        parameters: As for :func:`start`.
+        inputs: As for :func:`start`.
+        dataset: As for :func:`start`.
+        others: As for :meth:`Run.describe`.
+    """
+    if known:
+        run.reopen(known, stage, BY, inputs)
+    else:
+        run.create(stage, inputs, by=BY)
+    run.describe(parameters, dataset, others)
+    with _closing(run):
+        yield
 
 
 @contextmanager
@@ -249,138 +333,50 @@ def _closing(run: Run) -> Iterator[None]:
         run.close(status)
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """What the store knows of a run; ``parts`` are the metrics of those below it, by name."""
-
-    id: str
-    tags: Mapping[str, str]
-    metrics: Mapping[str, float]
-    parts: Mapping[str, Mapping[str, float]]
-
-
-def recorded(experiment: str, name: str, model: Path) -> Recorded | None:
-    """The newest run that made this model.
-
-    Raises:
-        UserError: If the store does not answer.
-    """
-    with answering():
-        found = _made_by(experiment, name, model)
-        below = children(found[0].info.run_id) if found else {}
-    parts = {part: run.data.metrics for part, run in below.items()}
-    if not found:
-        return None
-    return Recorded(found[0].info.run_id, found[0].data.tags, found[0].data.metrics, parts)
-
-
-@contextmanager
-def answering() -> Iterator[None]:
-    """A block without which `ae publish` cannot go on.
-
-    Raises:
-        UserError: If the store does not answer.
-    """
-    try:
-        yield
-    except Exception as error:
-        raise UserError(
-            f"MLFLOW_TRACKING_URI: the tracking store must answer, {store.shown()} does not "
-            f"({store.first_line(error)}); start it, then run `ae publish` again"
-        ) from error
-
-
-def children(run: str) -> dict[str, entities.Run]:
-    """The parts of a run by their names, without that of the run itself."""
-    experiment = client().get_run(run).info.experiment_id
-    found: list[entities.Run] = []
-    token: str | None = ""
-    while token is not None:
-        page = client().search_runs(
-            [experiment], f"tags.`{PARENT}` = '{run}'", page_token=token or None
-        )
-        found += page
-        token = page.token or None
-    return {(part.info.run_name or "").partition("/")[2]: part for part in found}
-
-
-def close_orphans() -> int:
-    """Mark runs KILLED whose process on this host has ended; the number of them."""
-    with Guard():
-        experiments = [known.experiment_id for known in client().search_experiments()]
-        host = f"tags.`process.host` = '{socket.gethostname()}'"
-        running = client().search_runs(experiments, f"attributes.status = 'RUNNING' and {host}")
-        gone = [run.info.run_id for run in running if identity.is_gone(run.data.tags)]
-        for run in gone:
-            client().set_terminated(run, "KILLED")
-        return len(gone)
-    return 0
-
-
-def run_url(experiment: str, name: str) -> str | None:
-    """The page of the current run of that name, if the store knows one."""
-    with Guard():
-        for run in _runs(experiment, name, {"current": "true"}):
-            return store.run_address(run.info.experiment_id, run.info.run_id)
-    return None
-
-
-def ui(port: int = 5000) -> None:
-    """Become MLflow's server on the local store; where a server keeps it, print its address.
-
-    Raises:
-        UserError: If the port is taken.
-    """
-    if not store.is_server():
-        close_orphans()
-    store.serve(port)
-
-
-def client() -> MlflowClient:
-    """MLflow's client of the store."""
-    return _connected(store.uri())
-
-
-@cache
-def _connected(uri: str) -> MlflowClient:
-    with store.opening(uri):
-        return MlflowClient(uri)
-
-
-def _experiment_id(dataset: str) -> str:
-    """The dataset's experiment, made or taken back from the bin where needed."""
-    known = client().get_experiment_by_name(dataset)
-    if known is None:
-        note = {"mlflow.note.content": NOTE.format(dataset=dataset)}
-        try:
-            return client().create_experiment(dataset, store.artifacts(), note)
-        except MlflowException:  # another process was faster
-            known = client().get_experiment_by_name(dataset)
-            if known is None:
-                raise
-    if known.lifecycle_stage == entities.LifecycleStage.DELETED:
-        client().restore_experiment(known.experiment_id)
-    return known.experiment_id
-
-
-def _runs(experiment: str, name: str, tags: Mapping[str, str]) -> list[entities.Run]:
-    """The runs of that name with those tags, newest first."""
-    known = client().get_experiment_by_name(experiment)
-    if known is None:
-        return []
-    clauses = [f"tags.`{key}` = '{value}'" for key, value in tags.items()]
-    clauses.append(f"attributes.run_name = '{name}'")
-    order = ["attributes.start_time DESC"]
-    return list(client().search_runs([known.experiment_id], " and ".join(clauses), order_by=order))
-
-
-def _made_by(experiment: str, name: str, model: Path) -> list[entities.Run]:
-    return _runs(experiment, name, {"model.digest": identity.digest(model)})
-
-
 def _dataset(name: str, path: Path) -> entities.DatasetInput:
     """The dataset by name and DVC's hash; its arrays stay where they are."""
     digest = identity.dvc_hashes([path]).get(path, "untracked")
     source = json.dumps({"uri": path.as_posix()})
     known = entities.Dataset(name, digest, source_type="local", source=source)
     return entities.DatasetInput(known, [entities.InputTag("mlflow.data.context", "training")])
+
+
+def _log_dataset(run: str, dataset: entities.DatasetInput) -> None:
+    try:
+        client().log_inputs(run, [dataset])
+    except MlflowException:  # another one was entering the same new dataset
+        client().log_inputs(run, [dataset])
+
+
+def _own(layer: Path) -> list[Path]:
+    """The files of a pretrained layer's folder without the weights of the layers below it."""
+    files = sorted(path for path in layer.iterdir() if path.is_file())
+    numbers = {path: int(m[1]) for path in files if (m := LAYER_FILE.fullmatch(path.name))}
+    top = max(numbers.values(), default=0)
+    first = top < 2  # what is done before the first layer is kept with it
+    return [
+        path
+        for path in files
+        if numbers.get(path, top) == top and (first or path in numbers or path.suffix == ".json")
+    ]
+
+
+def _points(
+    epochs: Sequence[Mapping[str, float]], began: int, *, seconds: bool = False
+) -> list[entities.Metric]:
+    """The metrics (names with a slash) of each epoch, at ``began`` or ``seconds`` after it."""
+    return [
+        entities.Metric(key, value, began + int(1000 * row["seconds"] if seconds else 0), step)
+        for step, row in enumerate(epochs)
+        for key, value in row.items()
+        if "/" in key
+    ]
+
+
+def _log(
+    run: str, points: Sequence[entities.Metric], parameters: Sequence[entities.Param] = ()
+) -> None:
+    """Record metrics in as few requests as a store takes, parameters in the first."""
+    for begin in range(0, max(1, len(points)), MAX_METRICS_PER_BATCH):
+        part = points[begin : begin + MAX_METRICS_PER_BATCH]
+        client().log_batch(run, metrics=part, params=[] if begin else parameters)

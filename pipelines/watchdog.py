@@ -47,6 +47,6 @@ def parent_died(parent: int) -> bool:
 
 if __name__ == "__main__":
     if parent_died(int(sys.argv[1])):
-        from pipelines import tracking
+        from pipelines import runs
 
-        tracking.close_orphans()
+        runs.close_orphans()

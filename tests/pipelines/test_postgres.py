@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import identity, store, tracking
+from pipelines import identity, runs, store, tracking
 from pipelines.publish import publish
 from tests.pipelines.servers import free_port, running
 
@@ -122,10 +122,10 @@ def test_a_run_is_recorded_resumed_and_published(
     with tracking.resume(experiment=dataset, name="deep", model=model, parameters={"k": 5}) as more:
         more.log_metrics({"knn": {"accuracy@1": 0.9}})
     assert more.id == run.id
-    assert publish(parameters=lambda *_: {}) == ["deep"]  # the rest of metrics.json, and its file
-    assert publish(parameters=lambda *_: {}) == []
+    assert publish(parameters={}) == ["deep"]  # the rest of metrics.json, and its file
+    assert publish(parameters={}) == []
 
-    client = tracking.MlflowClient(address)
+    client = runs.MlflowClient(address)
     stored = client.get_run(run.id)
     assert stored.info.status == "FINISHED"
     assert stored.data.params["quote"] == parameters["quote"]
@@ -137,7 +137,7 @@ def test_a_run_is_recorded_resumed_and_published(
     assert [(point.step, point.value) for point in history] == [(0, 3.0), (1, 2.0)]
     local = Path(client.download_artifacts(run.id, "model", str(checkout)))
     assert identity.digest(local) == identity.digest(model)
-    assert f"/runs/{run.id}?" in str(tracking.run_url(dataset, "deep"))
+    assert f"/runs/{run.id}?" in str(runs.run_url(dataset, "deep"))
     assert not (checkout / "mlruns").exists()
     assert (checkout / "mlflow" / "artifacts").exists() == (way == "postgres")
 
@@ -145,9 +145,8 @@ def test_a_run_is_recorded_resumed_and_published(
 def test_the_runs_are_rows_of_the_database(server: str, postgres: str) -> None:
     import psycopg
 
-    runs = tracking.MlflowClient(server).search_runs(["0"])
-    assert runs == []
-    tracking.MlflowClient(server).create_run("0", run_name="row")
+    assert runs.MlflowClient(server).search_runs(["0"]) == []
+    runs.MlflowClient(server).create_run("0", run_name="row")
     with psycopg.connect(postgres) as connection:
         found = connection.execute("SELECT count(*) FROM runs WHERE name = 'row'").fetchone()
     assert found == (1,)
@@ -184,11 +183,11 @@ def test_two_processes_write_at_the_same_time(
         assert writer.stdout is not None
         assert writer.stdout.readline() == "open\n"
     assert [writer.communicate("go\n", timeout=200)[1] for writer in writers] == ["", ""]
-    client = tracking.MlflowClient(address)
+    client = runs.MlflowClient(address)
     pair = client.get_experiment_by_name("pair")
-    runs = client.search_runs([pair.experiment_id])
-    assert sorted(run.info.run_name for run in runs) == ["one", "other"]
-    for run in runs:
+    found = client.search_runs([pair.experiment_id])
+    assert sorted(run.info.run_name for run in found) == ["one", "other"]
+    for run in found:
         assert run.info.status == "FINISHED"
         for name, slope in {"val/loss": 1.0, "train/loss": 2.0}.items():
             history = client.get_metric_history(run.info.run_id, name)
@@ -228,5 +227,5 @@ def test_ae_ui_shows_a_database_without_a_server(
     command = [sys.executable, "-c", "from pipelines.cli import main; main()"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with running([*command, "ui", "--port", str(port)], port, env=environment):
-        stored = tracking.MlflowClient(f"http://127.0.0.1:{port}").get_run(run.id)
+        stored = runs.MlflowClient(f"http://127.0.0.1:{port}").get_run(run.id)
     assert stored.data.metrics == {"a": 1.0}

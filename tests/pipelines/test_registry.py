@@ -18,7 +18,7 @@ from ae_lightning.nn.sequence import SequenceLayer, SequenceSpec
 from ae_lightning.nn.stack import Stack, chain_specs
 from ae_lightning.nn.weights import Weighting
 from ae_lightning.training.pca import pca_stack
-from pipelines import champions, registry, tracking
+from pipelines import champions, registry, runs
 from pipelines.publish import publish
 
 TASKS = {
@@ -42,7 +42,7 @@ def project(tmp_path, monkeypatch, database, tiny, notes, request):
     for name, (data, stack) in stacks(tiny, notes).items():
         storage.save(stack, tmp_path / "artifacts/models" / f"{own}-{name}", data)
     yield own
-    client = tracking.client()
+    client = runs.client()
     for model in client.search_registered_models():
         client.delete_registered_model(model.name)
 
@@ -71,7 +71,7 @@ def measure(name, sse, **more):
 
 
 def published(*names):
-    return publish(names or None, lambda kind, name: {})
+    return publish(names or None, {})
 
 
 def served(name, alias="current"):
@@ -159,7 +159,7 @@ def test_a_changed_model_becomes_a_version_and_an_old_one_comes_back(project, ti
         path.write_bytes(content)
     assert published(name) == [name]
     np.testing.assert_array_equal(served(name).predict(images()), first)
-    versions = tracking.client().search_model_versions(f"name = '{name}'")
+    versions = runs.client().search_model_versions(f"name = '{name}'")
     assert sorted(int(one.version) for one in versions) == [1, 2]
 
 
@@ -184,7 +184,7 @@ def test_the_champion_moves_with_the_validation_figures(project, capsys):
 
 
 def test_models_of_others_are_left_alone(project):
-    client = tracking.client()
+    client = runs.client()
     client.create_registered_model("theirs")
     client.set_registered_model_tag("theirs", "data", "tiny")
     published(f"{project}-two")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.error
@@ -18,7 +19,7 @@ from ae_lightning.nn import storage
 from ae_lightning.nn.stack import Stack, chain_specs
 from ae_lightning.nn.weights import Weighting
 from ae_lightning.training.pca import pca_stack
-from pipelines import tracking
+from pipelines import runs
 from tests.pipelines.servers import free_port, running
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,7 @@ variants:
   text: {data: notes, input: prepared/notes, weights: tfidf, output: softmax, sizes: [7, 4]}
 """
 
+VIEW = re.compile(r"viewStateShareKey=(\w+)")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
@@ -49,6 +51,9 @@ def project(tmp_path, monkeypatch, tiny, notes):
     metrics.parent.mkdir(parents=True)
     figures = {"code": {"size": 30}, "validation": {"reconstruction": {"sse": 2.0}}}
     metrics.write_text(json.dumps(figures))
+    page = tmp_path / "artifacts/report/index.html"
+    page.parent.mkdir()
+    page.write_text("<p>the report</p>")
     (tmp_path / "dvc.yaml").touch()
     (tmp_path / "params.yaml").write_text(PARAMS)
     return tmp_path
@@ -105,12 +110,45 @@ def ask(port, body):
 
 def state():
     """All that the registry and the runs say."""
-    client = tracking.client()
+    client = runs.client()
     models = [dict(one) for one in client.search_registered_models()]
     versions = [dict(one) for one in client.search_model_versions()]
     experiments = [one.experiment_id for one in client.search_experiments()]
-    runs = [one.to_dictionary() for one in client.search_runs(experiments)]
-    return repr((models, versions, runs))
+    found = [one.to_dictionary() for one in client.search_runs(experiments)]
+    tags = [one.tags for one in client.search_experiments()]
+    return repr((models, versions, found, tags))
+
+
+def the_ui_leads_from_page_to_page():
+    """Descriptions name runs, models and files that the server has."""
+    client = runs.client()
+    experiment = client.get_experiment_by_name("mnist")
+    [run] = client.search_runs([experiment.experiment_id])
+    model = client.get_registered_model("pca-30")
+    assert "SSE" not in model.description  # the test part was not measured
+    assert f"#/experiments/{experiment.experiment_id}/runs/{run.info.run_id}?" in model.description
+    note = run.data.tags["mlflow.note.content"]
+    assert note.startswith("Principal component analysis, in closed form 64-30, on mnist.")
+    assert "#/models/pca-30?" in note
+    [page] = re.findall(r"#/experiments/(\d+)/runs/(\w+)/artifacts/index.html\?", note)
+    assert client.get_run(page[1]).info.experiment_id == page[0]
+    assert [file.path for file in client.list_artifacts(page[1])] == ["index.html"]
+    for named in (model.description, experiment.tags["mlflow.note.content"]):
+        assert page[1] in named
+    key = f"mlflow.sharedViewState.{VIEW.search(experiment.tags['mlflow.note.content'])[1]}"
+    state = json.loads(json.loads(experiment.tags[key])["state"])
+    found = client.search_runs([experiment.experiment_id], state["searchFilter"])
+    assert [one.info.run_id for one in found] == [run.info.run_id]
+
+
+def test_a_server_that_refuses_is_told_in_a_line(project, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    command = [sys.executable, "-c", "from pipelines.cli import main; main()", "publish"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ae: MLFLOW_TRACKING_URI: the tracking store must answer")
 
 
 def test_published_and_served_over_http(project, server, tmp_path_factory):
@@ -119,6 +157,7 @@ def test_published_and_served_over_http(project, server, tmp_path_factory):
     before = state()
     assert ae_publish(project) == ""
     assert state() == before
+    the_ui_leads_from_page_to_page()
     given = np.load("artifacts/prepared/mnist/test_inputs.npy").astype("float32") / 255
     images, texts = load("pca-30"), load("text")
     model = mlflow.pyfunc.load_model("models:/pca-30@champion")

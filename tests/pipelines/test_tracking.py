@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ae_lightning.errors import UserError
-from pipelines import identity, tracking
+from pipelines import identity, runs, store, tracking
 
 SLEEP = "time.sleep(600)"
 HOLD = """
@@ -53,7 +53,7 @@ def model(tmp_path):
 
 @pytest.fixture
 def client():
-    return lambda: tracking.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
+    return lambda: runs.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
 
 
 def begin(name="deep", **changes):
@@ -78,8 +78,6 @@ def test_a_run_holds_parameters_metrics_files_and_status(client, model):
     assert files == {"model/model.json", "model/layer-1.safetensors"}
     assert "parameters.json" in {file.path for file in client().list_artifacts(run.id)}
     assert stored.data.tags["model.digest"] == identity.digest(model)
-    description = client().get_experiment_by_name("toy").tags["mlflow.note.content"]
-    assert "**toy**" in description
 
 
 @pytest.mark.parametrize(
@@ -164,7 +162,7 @@ def test_resume_goes_on_in_the_run_that_made_the_model(client, model):
     assert stored.data.tags["evaluation.digest"] == identity.digest(figures)
     current = {id_: client().get_run(id_).data.tags["current"] for id_ in (run.id, second.id)}
     assert current == {run.id: "true", second.id: "false"}
-    assert f"/runs/{run.id}?" in tracking.run_url("toy", "resumed")
+    assert f"/runs/{run.id}?" in runs.run_url("toy", "resumed")
 
 
 def test_resume_without_a_run_begins_one_with_the_model(client, model):
@@ -198,7 +196,7 @@ def test_other_ranks_write_nothing(client, monkeypatch, caplog, rank, model):
         run.log_metrics({"a": 1})
         run.log_model(model)
     assert run.id is None
-    assert tracking.run_url("toy", "ranked") is None
+    assert runs.run_url("toy", "ranked") is None
     assert not caplog.records
 
 
@@ -214,7 +212,7 @@ def test_a_broken_store_is_told_once_and_the_work_goes_on(tmp_path, monkeypatch,
     assert "ae publish" in record.getMessage()
     assert "\n" not in record.getMessage()
     assert time.monotonic() - begun < 2
-    assert tracking.close_orphans() == 0
+    assert runs.close_orphans() == 0
 
 
 def test_an_error_of_the_block_passes_though_the_store_is_broken(tmp_path, monkeypatch):
@@ -228,8 +226,8 @@ def test_the_default_store_lies_beside_dvc_yaml(checkout, monkeypatch):
     below = checkout / "a" / "b"
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
-    assert tracking.store.uri() == f"sqlite:///{checkout}/mlflow/mlflow.db"
-    assert tracking.store.artifacts() == (checkout / "mlflow" / "artifacts").as_uri()
+    assert store.uri() == f"sqlite:///{checkout}/mlflow/mlflow.db"
+    assert store.artifacts() == (checkout / "mlflow" / "artifacts").as_uri()
 
 
 def test_a_deleted_experiment_is_taken_back(client):
@@ -250,7 +248,7 @@ def test_orphans_are_the_runs_of_dead_processes_of_this_host(client):
         other = client().create_run(
             known.info.experiment_id, tags=dead | {"process.host": "elsewhere"}
         )
-        assert tracking.close_orphans() == 1
+        assert runs.close_orphans() == 1
         assert client().get_run(orphan).info.status == "KILLED"
         assert client().get_run(other.info.run_id).info.status == "RUNNING"
         assert client().get_run(run.id).info.status == "RUNNING"
@@ -260,7 +258,7 @@ def test_a_taken_port_is_told(capsys):
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
         with pytest.raises(UserError, match=f"{port} is taken"):
-            tracking.ui(port)
+            store.serve(port)
 
 
 def hold(then):
@@ -311,8 +309,8 @@ def test_two_processes_begin_on_a_fresh_store_together(tmp_path, monkeypatch, cl
     ]
     assert [process.communicate()[1] for process in held] == ["", ""]
     [experiment] = [e for e in client().search_experiments() if e.name == "toy"]
-    runs = client().search_runs([experiment.experiment_id])
-    assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]
+    found = client().search_runs([experiment.experiment_id])
+    assert [run.info.status for run in found] == ["FINISHED", "FINISHED"]
     assert not (tmp_path / "mlruns").exists()
 
 
@@ -322,7 +320,7 @@ def server(tmp_path, monkeypatch):
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-c", f"from pipelines import tracking; tracking.ui({port})"],
+        [sys.executable, "-c", f"from pipelines import store; store.serve({port})"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -352,7 +350,7 @@ def test_a_server_that_dies_midway(server, client, model, caplog):
     base = os.environ["MLFLOW_TRACKING_URI"]
     experiment = stored.info.experiment_id
     address = f"{base}/#/experiments/{experiment}/runs/{whole.id}?"
-    assert tracking.run_url("toy", "deep").startswith(address)
+    assert runs.run_url("toy", "deep").startswith(address)
     with begin() as run:
         run.log_metrics({"val/loss": 1.0})
         server()
@@ -416,7 +414,7 @@ def test_the_parts_of_a_run_lie_below_it(client):
         run.log_child("random-10-0", {"start": "random", "labels": 10}, EPOCHS)
         run.log_child("random-10-1", {"start": "random", "labels": 10}, EPOCHS[:1])
         run.log_child_metrics({"random-10-1": {"error": 0.5}, "other": {"error": 0.1}})
-    parts = tracking.children(run.id)
+    parts = runs.children(run.id)
     assert set(parts) == {"random-10-0", "random-10-1"}
     part = client().get_run(parts["random-10-0"].info.run_id)
     assert part.info.run_name == "judge/random-10-0"
@@ -431,23 +429,33 @@ def test_the_parts_of_a_run_lie_below_it(client):
 
 
 def test_only_the_newest_runs_parts_are_current(client):
-    runs = []
+    both = []
     for _ in range(2):
         with begin(name="clerk", stage="supervise") as run:
             run.log_child("frozen-10-0", {}, EPOCHS)
-        runs.append(run.id)
-    found = [tracking.children(run)["frozen-10-0"].data.tags["current"] for run in runs]
+        both.append(run.id)
+    found = [runs.children(run)["frozen-10-0"].data.tags["current"] for run in both]
     assert found == ["false", "true"]
 
 
 def test_more_parts_than_a_page_are_all_found(client, monkeypatch):
-    search, limit = tracking.MlflowClient.search_runs, 2
+    search, limit = runs.MlflowClient.search_runs, 2
 
     def paged(self, *args, **options):
-        return search(self, *args, **options, max_results=limit)
+        return search(self, *args, **options | {"max_results": limit})
 
     with begin(name="many", stage="supervise") as run:
         for number in range(5):
             run.log_child(f"random-10-{number}", {}, EPOCHS)
-    monkeypatch.setattr(tracking.MlflowClient, "search_runs", paged)
-    assert len(tracking.children(run.id)) == 5
+    monkeypatch.setattr(runs.MlflowClient, "search_runs", paged)
+    assert len(runs.children(run.id)) == 5
+
+
+def test_a_layer_with_a_variants_name_stays_current(client):
+    with begin("namesakes", stage="pretrain") as layer:
+        pass
+    with begin("namesakes") as variant:
+        pass
+    for run in (layer, variant):
+        assert client().get_run(run.id).data.tags["current"] == "true"
+    assert f"/runs/{variant.id}?" in runs.run_url("toy", "namesakes")
