@@ -20,6 +20,7 @@ run: install    ## fetch MNIST, train and measure PCA and the deep autoencoder, 
 	ae fetch mnist
 	ae flow pca-2 pca-30 deep-2 deep-30
 	ae report
+	ae publish
 	@echo "Compare the runs in MLflow's UI: make ui"
 
 test: install   ## the fast suite: no network, one to two minutes
