@@ -50,6 +50,7 @@ def test_what_is_committed_makes_a_page_of_a_bearable_size(tmp_path):
     for claim in CLAIMS:
         assert f'id="claim-{claim.number.replace("+", "plus")}"' in html
     assert "not measured" not in html
+    assert {"pca-2", "deep-2-l2", "text-2"} <= set(shown(html)["planes"])
     assert not re.search(r'(?:src|href)="(?!data:|#|\{|")', html.partition("<script")[0])
 
 
