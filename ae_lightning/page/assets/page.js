@@ -144,13 +144,13 @@ options(find("#plane-variant"), planes, "pca-2");
 options(find("#plane-beside"), planes, "deep-2");
 
 function traces(plane) {
-  const classes = [...plane.classes.keys(), -1].filter((label) => plane.labels.includes(label));
+  const classes = [-1, ...plane.classes.keys()].filter((label) => plane.labels.includes(label));  // the rest lies beneath
   return classes.map((label) => {
     const places = plane.labels.flatMap((one, place) => (one === label ? [place] : []));
     return {
       type: "scatter", mode: "markers", name: plane.classes[label] ?? (plane.classes.length ? "another or none" : "all"),
       x: places.map((place) => plane.points[place][0]), y: places.map((place) => plane.points[place][1]),
-      customdata: places, hoverinfo: "none",
+      customdata: places, hoverinfo: "none", legendrank: label < 0 ? 2000 : 1000,
       marker: { size: 6, opacity: 0.75, color: label < 0 ? GREY : COLOURS[label % COLOURS.length] },
     };
   });
