@@ -144,6 +144,18 @@ def test_then_images_are_found(project: Path) -> None:
 
 @pytest.mark.smoke
 @pytest.mark.timeout(300)
+def test_then_a_page_shows_it(project: Path) -> None:
+    html = (project / "artifacts/report/index.html").read_text(encoding="utf-8")
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
+    assert found is not None
+    shown = json.loads(found[1])
+    assert set(KEPT) == set(shown["planes"])
+    assert set(CHANCE) == set(shown["examples"])  # images and titles under the pointer
+    assert shown["planes"]["pca-2"]["decoded"]["uri"].startswith("data:image/webp")
+    assert {"deep-30", "scratch-30"} <= set(shown["curves"]["mnist, 30 numbers"]["lines"])
+    assert "dvc repro evaluate@tied-30" in html  # a claim of what was left out
+
+
 def test_then_nothing_is_left_to_do(project: Path) -> None:
     began = time.perf_counter()
     done = run(project, "ae", "flow")
