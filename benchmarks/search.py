@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=100)
     arguments = parser.parse_args()
     began = time.perf_counter()
-    from ae_lightning.search import DocumentIndex
+    from ae_lightning.search.documents import DocumentIndex
 
     imported = time.perf_counter()
     index = DocumentIndex.open(arguments.variant, arguments.artifacts)

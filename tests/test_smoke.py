@@ -156,6 +156,8 @@ def test_then_a_page_shows_it(project: Path) -> None:
     assert "dvc repro evaluate@tied-30" in html  # a claim of what was left out
 
 
+@pytest.mark.smoke
+@pytest.mark.timeout(300)
 def test_then_nothing_is_left_to_do(project: Path) -> None:
     began = time.perf_counter()
     done = run(project, "ae", "flow")

@@ -72,7 +72,7 @@ all("#table thead th").forEach((heading, place) => heading.querySelector("button
 
 function link() {
   const address = find("#mlflow").value.replace(/\/+$/, "");
-  all("a.registered").forEach((one) => { one.href = `${address}/#/models/${one.dataset.model}`; });
+  all("a.registered").forEach((one) => { one.href = `${address}/#/models/${one.dataset.model}?workflowType=machine_learning`; });
 }
 find("#mlflow").addEventListener("input", link);
 
