@@ -14,13 +14,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ae_lightning.search.coarse import CACHED, Coarse
+from ae_lightning.search.coarse import CACHED, LONGEST, UNIT, Coarse
 
 TILE = 2**24
 """Numbers of the database, or of products with it, that are held at a time."""
 
 ROWS = 256
 """Queries that are multiplied together; other numbers of rows are slower, some by a third."""
+
+FEW = 8
+"""Queries up to which all distances are computed, instead of rounding the database for them."""
+
+UNDERFLOW = 1.2e-38
+"""Below it a square in float32 may be lost."""
 
 EMPTY = (0x7F800000 << 32) | 0xFFFFFFFF
 """The key of no neighbour: it is infinitely far."""
@@ -81,6 +87,8 @@ def _improve(best: Tensor, queries: Tensor, tile: Tensor, start: int) -> None:
 
     ``best`` (Q, count) are keys, in order.
     """
+    if 0 < len(queries) <= FEW and _improve_directly(best, queries, tile, start):
+        return
     count = best.shape[1]
     coarse = Coarse.of(tile, count, ROWS)
     for first in range(0, len(queries), ROWS):
@@ -94,6 +102,31 @@ def _improve(best: Tensor, queries: Tensor, tile: Tensor, start: int) -> None:
             owners, places = pairs.queries[near], pairs.entries[near]
             distances = _exact(some, tile, owners, places)
             found.copy_(_least(found, owners, _keys(distances, places + start)))
+
+
+def _improve_directly(best: Tensor, queries: Tensor, tile: Tensor, start: int) -> bool:
+    """The same for queries too few to pay for rounding the entries, by all differences.
+
+    Distances are summed up in float32 first, whose error is bounded, as no term is negative; those
+    that can be among the least are computed in full. False, and nothing done, if a point may be
+    longer than is allowed.
+    """
+    blocks = tile.split(max(1, CACHED // queries.shape[1]))
+    rough = torch.stack(
+        [torch.cat([(block - query).norm(dim=1) for block in blocks]) for query in queries]
+    )
+    if not (rough.amax(1) + queries.norm(dim=1) < LONGEST).all():
+        return False
+    relative = 1 + (queries.shape[1] + 4) * UNIT
+    absolute = (queries.shape[1] * UNDERFLOW) ** 0.5
+    limit = _distances(best[:, -1])
+    if len(tile) >= best.shape[1]:
+        least = rough.kthvalue(best.shape[1]).values * relative + absolute
+        limit = torch.minimum(limit, least)
+    owners, places = (rough <= (limit * relative + absolute)[:, None]).nonzero(as_tuple=True)
+    distances = _exact(queries, tile, owners, places)
+    best.copy_(_least(best, owners, _keys(distances, places + start)))
+    return True
 
 
 def _exact(queries: Tensor, entries: Tensor, owners: Tensor, places: Tensor) -> Tensor:

@@ -36,6 +36,10 @@ def check(queries, database, count):
     np.testing.assert_array_equal(indices, expected)
     np.testing.assert_array_equal(distances, lengths)
     assert (indices.dtype, distances.dtype) == (np.int64, np.float32)
+    few = module.FEW - 1  # which go another way
+    indices, distances = nearest(queries[:few], database, count)
+    np.testing.assert_array_equal(indices, expected[:few])
+    np.testing.assert_array_equal(distances, lengths[:few])
 
 
 @pytest.mark.parametrize(("size", "numbers", "count"), [(5000, 32, 10), (700, 3, 100), (900, 1, 5)])
