@@ -204,7 +204,10 @@ def main(names: list[str]) -> None:
     evaluation.BATCH, evaluation.FEWEST = 12, 2  # so that the last batch has one example
     done: dict[str, Any] = {}
     with together(environment()) as here:
-        print(f"rank {ranks.rank()} of {ranks.count()} has {torch.get_num_threads()} threads")
+        # One write with its line end: the ranks share a pipe, which may be unbuffered.
+        sys.stdout.write(
+            f"rank {ranks.rank()} of {ranks.count()} has {torch.get_num_threads()} threads\n"
+        )
         for name in names:
             torch.manual_seed(7)
             done[name] = CASES[name](partial(settings, here, name))
