@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# As many processes as the machine has cores, each with whole files of tests: make test TESTERS=1
+TESTERS ?= auto
+PYTEST := pytest -q --numprocesses $(TESTERS) --maxprocesses 8 --dist loadfile
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: install run test smoke repro lint ui clean
@@ -24,11 +27,11 @@ run: install    ## fetch MNIST, train and measure PCA and the deep autoencoder, 
 	@echo "Compare the runs in MLflow's UI: make ui"
 
 test: install   ## the fast suite: no network, one to two minutes
-	pytest -q
+	$(PYTEST)
 
 smoke: install  ## slow tests and the whole graph on real data with shrunken budgets
 	ae fetch
-	pytest -q --runslow --runsmoke -m "slow or smoke"
+	$(PYTEST) --runslow --runsmoke -m "slow or smoke"
 
 repro: install  ## rebuild everything with DVC
 	ae fetch

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
@@ -32,6 +33,12 @@ METRICS: Mapping[str, tuple[str, int]] = {
     "error@1000": ("pretrained.error@1000.mean", 4),
     "error@all": ("pretrained.error@all.mean", 4),
 }
+SHOWN = ("SSE", "1-NN", "P@10", "MAP", "queries", "error@100", "error@all")
+"""Key figures, so few that a line fits into a terminal; `ae compare` has the others."""
+
+PIPED = 1000
+"""Columns where there is no terminal to be fitted into."""
+
 RUN = "MLflow run"
 FILES = ("artifacts/evaluation/*/metrics.json", "artifacts/grades/*/metrics.json")
 
@@ -120,9 +127,10 @@ def show_line(stage: str, line: str) -> None:
 
 def show_end(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
     """Print what came out, what it took and how to go on."""
+    console = terminal()
     if rows:
-        _console.print(_metrics_table(rows))
-    _console.print(_outcomes_table(outcomes))
+        console.print(_metrics_table(rows, console))
+    console.print(_outcomes_table(outcomes))
     for outcome in outcomes:
         if outcome.why:
             _console.print(Text(f"{outcome.stage}: {outcome.why}", style="red"))
@@ -133,14 +141,37 @@ def show_end(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
         _console.print("Mend the cause and run the same again: what has ended well is kept.")
 
 
-def _metrics_table(rows: Sequence[Row]) -> Table:
-    """Leave out the links, which are longer than a line of the terminal."""
-    table = Table(title="Test metrics", title_justify="left")
-    headings = [heading for heading in rows[0] if heading != RUN]
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "variant" else "right")
+def terminal() -> Console:
+    """Standard output; tables are not cut where it is no terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PIPED)
+
+
+def _metrics_table(rows: Sequence[Row], console: Console) -> Table:
+    """All figures if they fit into the console, else those of ``SHOWN``; never the links."""
+    headings = [heading for heading in rows[0] if heading not in ("variant", RUN)]
+    table = _table_of(rows, headings)
+    options = console.options.update_width(PIPED)
+    if console.measure(table, options=options).maximum <= console.width:
+        return table
+    shown = _table_of(rows, [heading for heading in headings if heading in SHOWN])
+    shown.caption = "more: ae compare VARIANT VARIANT"
+    return shown
+
+
+def _table_of(rows: Sequence[Row], headings: Sequence[str]) -> Table:
+    table = Table(
+        Column("variant", no_wrap=True),
+        *(Column(heading, justify="right", no_wrap=True) for heading in headings),
+        title="Test metrics",
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
     for row in rows:
-        table.add_row(*(row[heading] for heading in headings))
+        table.add_row(row["variant"], *(row[heading] for heading in headings))
     return table
 
 

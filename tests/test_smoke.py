@@ -18,7 +18,7 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
-LIMIT = 4000
+LIMIT = 2000
 
 
 # With a closed form, greedy layers, none, convolutions, a bag of words, sequences and moved copies;
@@ -43,7 +43,7 @@ def shrink(params: dict[str, Any]) -> None:
     params["classifiers"] = {name: params["classifiers"][name] for name in TAUGHT}
     for classifier in params["classifiers"].values():
         classifier.update(labels=[100, "all"], seeds=2, seeds_of_all=1)
-        classifier["train"] = {"draws": 1000, "epochs": 2}
+        classifier["train"] = {"draws": 2000, "epochs": 6}
     params["repeats"] = {"variants": ["deep-30", "scratch-30"], "seeds": [0], "epochs": 1}
     items = [*params["variants"].values(), *params["classifiers"].values()]
     needed = {item["input"] for item in items}

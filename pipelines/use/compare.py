@@ -9,7 +9,8 @@ from rich.text import Text
 
 from ae_lightning.config import load, pick
 from ae_lightning.errors import UserError
-from pipelines.use.variants import data_by_name, metrics_of, terminal, value
+from pipelines.results import terminal
+from pipelines.use.variants import data_by_name, metrics_of, value
 
 FIGURES: Mapping[str, int] = {
     "code.size": 0,

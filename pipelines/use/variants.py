@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from ae_lightning.classifiers import Classifier, classifiers
@@ -17,13 +16,7 @@ from ae_lightning.datasets import Documents
 from ae_lightning.errors import UserError
 from ae_lightning.items import Variant
 from pipelines.paths import CLASSIFIERS, EVALUATION, GRADES, MODELS
-from pipelines.results import METRICS
-
-SHOWN = ("SSE", "1-NN", "P@10", "MAP", "queries", "error@100", "error@all")
-"""Key figures, so few that a line fits into a terminal; `ae compare` has the others."""
-
-PIPED = 1000
-"""Columns where there is no terminal to be fitted into."""
+from pipelines.results import METRICS, SHOWN, terminal
 
 
 @dataclass(frozen=True)
@@ -109,12 +102,6 @@ def value(metrics: Mapping[str, Any], name: str) -> float | None:
     for key in name.split("."):
         found = found.get(key) if isinstance(found, Mapping) else None
     return found if isinstance(found, int | float) else None
-
-
-def terminal() -> Console:
-    """Standard output; tables are not cut where it is no terminal."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=PIPED)
 
 
 def _listed(name: str, variant: Variant, params: Params) -> Listed:
