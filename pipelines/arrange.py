@@ -10,6 +10,7 @@ from typing import Any
 from ae_lightning.errors import UserError
 from pipelines import identity, notes, paths, runs, tracking, views
 from pipelines.made import Made, Tables
+from pipelines.recording import Run
 from pipelines.results import METRICS
 from pipelines.runs import PARENT, Recorded
 from pipelines.store import UI_MODE
@@ -38,7 +39,7 @@ def arrange(chosen: Collection[Made], tables: Tables) -> None:
     ]
     for shelf in shelves:
         shelf.tidy(report)
-    if any(one.kind == "models" for one in chosen):
+    if any(one.usable for one in chosen):
         _describe_models(shelves, report)
 
 
@@ -52,7 +53,7 @@ def _report() -> str:
         return ""
     tag, digest = f"{REPORT}.digest", identity.digest(paths.REPORT)
     if not (known := _reports(tag, digest)):
-        run = tracking.Run(REPORT, REPORT, watched=False)
+        run = Run(REPORT, REPORT, watched=False)
         with tracking.fill(run, None, stage=REPORT, parameters={"kind": REPORT}):
             run.log_folder(paths.REPORT)
             run.log_tags({tag: digest, runs.NOTE: ABOUT})
@@ -75,7 +76,7 @@ def _describe_models(shelves: Collection["_Shelf"], report: str) -> None:
     there = registry.registered()
     for shelf in shelves:
         for one, run in shelf.runs.items():
-            if one.kind == "models" and one.name in there:
+            if one.usable and one.name in there:
                 note = shelf.model_note(one, run, report)
                 registry.describe(one.name, there[one.name], note)
 
@@ -105,7 +106,7 @@ class _Shelf:
             runs.tag_experiment(experiment, whole)
 
     def model_note(self, one: Made, run: Recorded, report: str) -> str:
-        """The description of a variant as a registered model."""
+        """The description of a variant or classifier as a registered model."""
         return notes.model(one, self._parameters(one), run.link, report)
 
     def _wanted(self, one: Made, report: str) -> dict[str, str]:
@@ -117,7 +118,7 @@ class _Shelf:
             parameters,
             below={name: self.layers[name].link for name in below},
             above={other.name: self.runs[other].link for other in self._above(one)},
-            registered=f"#/models/{one.name}{UI_MODE}" if one.kind == "models" else "",
+            registered=f"#/models/{one.name}{UI_MODE}" if one.usable else "",
             report=report,
         )
         owner = next(self._above(one), None)

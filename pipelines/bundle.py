@@ -1,12 +1,14 @@
-"""What a variant needs to be used far from its project: a small ``artifacts/`` of its own."""
+"""What a model needs to be used far from its project: a small ``artifacts/`` of its own."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from ae_lightning.data.prepared import Prepared
+from ae_lightning.nn.classifier import LAYERS
 from pipelines import champions, identity
 
 DIGEST = "served.digest"
@@ -16,16 +18,19 @@ PREPARED = {"documents": (META, "vocabulary.json")}
 
 
 @contextmanager
-def bundle(name: str, artifacts: Path) -> Iterator[Path]:
-    """A temporary folder with links to the files of variant ``name`` and of its prepared data.
+def bundle(model: Path) -> Iterator[Path]:
+    """A temporary folder with links to the files of a model and of its prepared data.
+
+    Args:
+        model: ``artifacts/models/VARIANT`` or ``artifacts/classifiers/CLASSIFIER``.
 
     Raises:
         UserError: The prepared data are absent.
     """
-    model = artifacts / "models" / name
+    artifacts = model.parent.parent
     described = json.loads((model / "model.json").read_text(encoding="utf-8"))
     data = Prepared.open(artifacts / "prepared" / str(described["data"]))
-    files = [path for path in model.iterdir() if path.is_file()]
+    files = [*_files(model, described)]
     files += [data.folder / file for file in PREPARED.get(data.kind, (META,))]
     with TemporaryDirectory(prefix="ae-served-") as temporary:
         folder = Path(temporary) / "artifacts"
@@ -36,15 +41,28 @@ def bundle(name: str, artifacts: Path) -> Iterator[Path]:
         yield folder
 
 
-def tags(name: str, artifacts: Path) -> dict[str, str]:
-    """What the registry says of variant ``name`` once it knows it as it is now.
+def _files(model: Path, described: Mapping[str, Any]) -> Iterator[Path]:
+    """A variant's files; of a classifier's trainings the one that is to be used."""
+    if "best" not in described:
+        yield from (path for path in model.iterdir() if path.is_file())
+        return
+    yield model / "model.json"
+    yield model / f"{described['best']}.safetensors"
+    yield from (model / LAYERS).iterdir()
+
+
+def tags(model: Path, evaluation: Path) -> dict[str, str]:
+    """What the registry says of a model once it knows it as it is now.
 
     Those by which champions are chosen, and the digest of what is served.
+
+    Args:
+        model: As for :func:`bundle`.
+        evaluation: The folder of its ``metrics.json``.
 
     Raises:
         UserError: The prepared data are absent.
     """
-    with bundle(name, artifacts) as folder:
+    with bundle(model) as folder:
         digest = identity.digest(folder)
-    facts = champions.facts(artifacts / "models" / name, artifacts / "evaluation" / name)
-    return {**facts, DIGEST: digest}
+    return {**champions.facts(model, evaluation), DIGEST: digest}

@@ -1,39 +1,41 @@
-"""Which variant is the best of each task, by figures of the validation part. Knows no tracker.
+"""Which model is the best of each task, by figures of the validation part. Knows no tracker.
 
 The rule: of the variants on a task's data with a code of its size, the one whose figure is best; of
 equals the first by name. A variant whose decoder is handed more than the code (positions of
-unpooling) cannot win where reconstructions are compared. The test part is not looked at.
+unpooling) cannot win where reconstructions are compared, and classifiers compete among themselves.
+The test part is not looked at.
 """
 
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ae_lightning.config import Params
+from ae_lightning.evaluation.measured import read_measured
 from pipelines import identity
 
 Facts = Mapping[str, str]
-"""What is known of a variant, as tags: its ``data``, its code, its figures ``validation.*``."""
+"""What is known of a model, as tags: ``data``, a variant's code, figures ``validation.*``."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What variants are compared for.
+    """What models are compared for.
 
     Attributes:
         data: The dataset's name.
         figure: Its name under ``validation`` in metrics.json, as MLflow has it.
         best: ``min`` or ``max``.
-        code: Facts that the variant's code must have.
+        needs: Facts that a model must have besides.
     """
 
     data: str
     figure: str
     best: Callable[[Iterable[float]], float]
-    code: Facts
+    needs: Facts = field(default_factory=dict)
 
     @property
     def tag(self) -> str:
@@ -56,43 +58,58 @@ TASKS: Mapping[str, Task] = {
     "reuters-bits": Task(
         "reuters", "retrieval.hamming.precision_at_100", max, {"code.bits": "true"}
     ),
+    "mnist-classify": Task("mnist", "pretrained.error_at_all.mean", min),
 }
 """Tasks by name; one of your own is a row."""
 
 
 def facts(model: Path, evaluation: Path) -> dict[str, str]:
-    """What decides on a variant: of its folders under ``models`` and ``evaluation``.
+    """What decides on a model, of its folder and of that of its ``metrics.json``.
 
-    A variant that was not evaluated has no figures and wins nothing.
+    A model that was not measured has no figures and wins nothing.
     """
     described = json.loads((model / "model.json").read_text(encoding="utf-8"))
-    return _facts(str(described["data"]), _has_bits(described), evaluation)
+    data = str(described["data"])
+    if "classes" in described:
+        return _of_classifier(data, evaluation)
+    return _of_variant(data, _has_bits(described), evaluation)
 
 
-def _facts(data: str, bits: bool, evaluation: Path) -> dict[str, str]:
-    known = {"data": data, "code.bits": _yes(bits)}
-    metrics = evaluation / "metrics.json"
-    if not metrics.exists():
-        return known
-    measured = json.loads(metrics.read_text(encoding="utf-8"))
-    figures = identity.numbers({"validation": measured.get("validation", {})})
+def _of_variant(data: str, bits: bool, evaluation: Path) -> dict[str, str]:
+    code, metrics = {"code.bits": _yes(bits)}, _measured(evaluation, "evaluate")
+    if metrics:
+        code["code.size"] = str(metrics["code"]["size"])
+        code["code.positions"] = _yes("positions" in metrics)
+    return {"data": data, **code, **_figures(data, metrics)}
+
+
+def _of_classifier(data: str, grades: Path) -> dict[str, str]:
+    return {"data": data, **_figures(data, _measured(grades, "grade"))}
+
+
+def _measured(folder: Path, stage: str) -> dict[str, Any]:
+    return read_measured(folder / "metrics.json", f"{stage}@{folder.name}")
+
+
+def _figures(data: str, metrics: Mapping[str, Any]) -> dict[str, str]:
+    figures = identity.numbers({"validation": metrics.get("validation", {})})
     wanted = {task.tag for task in TASKS.values() if task.data == data}
-    return {
-        **known,
-        "code.size": str(measured["code"]["size"]),
-        "code.positions": _yes("positions" in measured),
-        **{tag: repr(figures[tag]) for tag in sorted(wanted & set(figures))},
-    }
+    return {tag: repr(figures[tag]) for tag in sorted(wanted & set(figures))}
 
 
-def chosen(params: Params, evaluation: Path) -> list[dict[str, str]]:
-    """``task``, ``variant`` and the ``rule`` in words, of all variants that have been evaluated.
+def chosen(params: Params, evaluation: Path, grades: Path) -> list[dict[str, str]]:
+    """``task``, ``variant`` and the ``rule`` in words, of all that has been measured.
 
-    Models need not be there: of them only their metrics are read.
+    Models need not be there: of them only their metrics are read, variants' below ``evaluation``,
+    classifiers' below ``grades``.
     """
     known = {
-        name: _facts(variant.data, variant.code_activation == "binary", evaluation / name)
+        name: _of_variant(variant.data, variant.code_activation == "binary", evaluation / name)
         for name, variant in params.variants.items()
+    }
+    known |= {
+        name: _of_classifier(classifier["data"], grades / name)
+        for name, classifier in params.classifiers.items()
     }
     return [
         {"task": task, "variant": name, "rule": _words(TASKS[task], known[name])}
@@ -125,7 +142,7 @@ def _winner(task: Task, variants: Mapping[str, Facts]) -> str | None:
 
 
 def _fits(task: Task, facts: Facts) -> bool:
-    needed = {"data": task.data, **task.code}
+    needed = {"data": task.data, **task.needs}
     return task.tag in facts and needed.items() <= facts.items()
 
 

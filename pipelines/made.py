@@ -43,6 +43,11 @@ class Made:
         return ARTIFACTS / self.kind / self.name
 
     @property
+    def usable(self) -> bool:
+        """Whether it is registered as a model to be used, as all but layers are."""
+        return self.kind != "layers"
+
+    @property
     def stage(self) -> str:
         """The stage that makes it."""
         return STAGES[self.kind]
@@ -172,6 +177,8 @@ def _runs(one: Made) -> Iterator[tuple[str, Part]]:
     """The parts of a classifier: one for each start, number of labels and seed."""
     from ae_lightning.training.taught import read_epochs  # torch takes seconds to import
 
+    if not one.curve.exists():
+        return
     errors = one.results.get("runs", {})
     for run, epochs in read_epochs(one.curve).items():
         figures = {"error": errors[str(run)]} if str(run) in errors else {}

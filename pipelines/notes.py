@@ -138,7 +138,7 @@ def model(one: Made, parameters: Mapping[str, Any], run: str, report: str) -> st
     """The description of a registered model.
 
     Args:
-        one: The variant.
+        one: The variant or classifier.
         parameters: Its resolved parameters.
         run: Link of the run that made it.
         report: Link of the report, if there is one.
@@ -210,10 +210,16 @@ def _takes(one: Made, prepared: Path) -> str:
     meta = _meta(prepared)
     if not meta:
         return ""
-    shape, layers = meta["shape"], one.described.get("layers", ())
-    size = layers[-1]["units"] if layers else int(np.prod(shape))
-    images = f"images {' × '.join(map(str, shape))}, floats from 0 to 1"
-    return f"Takes {'texts' if meta['kind'] == 'documents' else images}, gives {size} numbers each."
+    images = f"images {' × '.join(map(str, meta['shape']))}, floats from 0 to 1"
+    return f"Takes {'texts' if meta['kind'] == 'documents' else images}, gives {_gives(one, meta)}."
+
+
+def _gives(one: Made, meta: Mapping[str, Any]) -> str:
+    if one.kind == "classifiers":
+        return f"the probability of each of {len(one.described['classes'])} classes"
+    layers = one.described.get("layers", ())
+    size = layers[-1]["units"] if layers else int(np.prod(meta["shape"]))
+    return f"{size} numbers each"
 
 
 def _split(prepared: Path) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ae_lightning.errors import UserError
 from pipelines import arrange, identity, made, paths, runs, store, tracking, watchdog
 from pipelines.made import Made, Tables
+from pipelines.recording import Run
 from pipelines.runs import Recorded
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ _log = logging.getLogger(__name__)
 def publish(names: Collection[str] | None = None, parameters: Tables | None = None) -> list[str]:
     """Record what the store lacks, and write nothing where it lacks nothing.
 
-    Variants are registered, too, and the best of each task becomes champion. Then what a person
-    sees around the runs is put in order: descriptions, views, layers below variants, the report.
+    Variants and classifiers are registered, too, and the best of each task becomes champion. Then
+    what a person sees around the runs is put in order: descriptions, views, layers below variants,
+    the report.
 
     Args:
         names: Layers, variants and classifiers to look at; all by default.
@@ -55,25 +57,25 @@ def publish(names: Collection[str] | None = None, parameters: Tables | None = No
 
 
 def _register(chosen: Collection[Made]) -> list[str]:
-    """Register variants as they are now and say who became champion; names of the new ones.
+    """Register models as they are now and say who became champion; names of the new ones.
 
     Their runs stay as they are, so this is no recorder: what goes wrong here is no run's failure.
     """
-    variants = [one for one in chosen if one.kind == "models"]
-    if not variants:
+    usable = [one for one in chosen if one.usable]
+    if not usable:
         return []
     from pipelines import registry  # torch and pandas take seconds to import
 
     there = registry.registered()
-    known = _current(variants)
-    new = [one.name for one in variants if _enter(one, there, known)]
+    known = _current(usable)
+    new = [one.name for one in usable if _enter(one, there, known)]
     for task, name in registry.crown().items():
         print(f"champion of {task}: models:/{name}@{registry.CHAMPION}")
     return new
 
 
 def _enter(one: Made, there: Registry, known: Known) -> bool:
-    """Register a variant unless the registry knows it as it is now."""
+    """Register a model unless the registry knows it as it is now."""
     from pipelines import bundle, registry
 
     data = paths.PREPARED / one.dataset
@@ -85,12 +87,12 @@ def _enter(one: Made, there: Registry, known: Known) -> bool:
             one.dataset,
         )
         return False
-    tags = bundle.tags(one.name, paths.ARTIFACTS)
+    tags = bundle.tags(one.model, one.evaluation)
     if one.name in there and there[one.name].facts == tags:
         return False
     run = _known(one, known)
     assert run is not None  # it was recorded just now
-    registry.register(one.name, run, paths.ARTIFACTS, tags)
+    registry.register(one.model, run, tags)
     return True
 
 
@@ -118,7 +120,7 @@ def _record(one: Made, known: Known, tables: Tables, began: int) -> bool:
     lacks = _lacks(one, before)
     if not lacks:
         return False
-    run = tracking.Run(one.dataset, one.name, watched=False, began=began)
+    run = Run(one.dataset, one.name, watched=False, began=began)
     with tracking.fill(
         run,
         before.id if before else None,
@@ -195,7 +197,7 @@ def _differ(known: float | None, value: float) -> bool:
     return known is None or (math.isfinite(value) and known != value)
 
 
-def _record_parts(run: tracking.Run, one: Made, known: Recorded | None) -> None:
+def _record_parts(run: Run, one: Made, known: Recorded | None) -> None:
     for name in _new_parts(one, known):
         part = one.parts[name]
         tags = {"part.digest": part.digest} if part.digest else {}
@@ -204,7 +206,7 @@ def _record_parts(run: tracking.Run, one: Made, known: Recorded | None) -> None:
         run.log_child(name, part.parameters, part.epochs, part.metrics, tags)
 
 
-RECORDERS: dict[str, Callable[[tracking.Run, Made, Recorded | None], None]] = {
+RECORDERS: dict[str, Callable[[Run, Made, Recorded | None], None]] = {
     "model": lambda run, one, known: run.log_model(one.model, one.digest),
     "curve": lambda run, one, known: run.log_epochs(one.epochs),
     "parts": _record_parts,

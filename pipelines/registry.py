@@ -1,7 +1,7 @@
-"""MLflow's model registry: variants as models that can be served, and who is champion.
+"""MLflow's model registry: variants and classifiers as models to be served, and who is champion.
 
-A variant is registered under its name. Each model that it ever was is a version; the alias
-``current`` is on that of ``artifacts/``, ``champion`` on it where the variant is the best of a task
+Each is registered under its name. Each model that it ever was is a version; the alias
+``current`` is on that of ``artifacts/``, ``champion`` on it where it is the best of a task
 (:mod:`pipelines.champions`). What decides stands as tags on the registered model, ``served.digest``
 last, so that it vouches for the rest.
 """
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ae_lightning.use.classifiers import ClassifierModel
 from ae_lightning.use.documents import TextModel
 from ae_lightning.use.load import load
 from ae_lightning.use.model import Model
@@ -34,12 +35,12 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, Tens
 CURRENT, CHAMPION = "current", "champion"
 TASKS = "champion.tasks"
 FACTS = (DIGEST, "data", "code.", "validation.")
-"""How the tags begin that say what a variant is."""
+"""How the tags begin that say what a model is."""
 
 
 @dataclass(frozen=True)
 class Registered:
-    """A variant in the registry: its versions by alias, its tags and description."""
+    """A model in the registry: its versions by alias, its tags and description."""
 
     aliases: Mapping[str, str]
     tags: Mapping[str, str]
@@ -52,7 +53,7 @@ class Registered:
 
 
 def registered() -> dict[str, Registered]:
-    """All variants in the registry, by name; what others registered there is left out.
+    """All of ours in the registry, by name; what others registered there is left out.
 
     Raises:
         UserError: If the store does not answer.
@@ -69,22 +70,28 @@ def registered() -> dict[str, Registered]:
         }
 
 
-def register(name: str, run: runs.Recorded, artifacts: Path, tags: Mapping[str, str]) -> None:
-    """Make variant ``name`` as it is now the current version; it is the model of ``run``.
+def register(model: Path, run: runs.Recorded, tags: Mapping[str, str]) -> None:
+    """Make a model as it is now the current version of its name.
 
-    A model that is a version already becomes no second one. ``tags``: see :func:`bundle.tags`.
+    What is a version already becomes no second one.
+
+    Args:
+        model: Its folder, as for :func:`bundle.bundle`.
+        run: The run that made it.
+        tags: See :func:`bundle.tags`.
 
     Raises:
         UserError: If the model cannot be used, or the store does not answer.
     """
-    with bundle(name, artifacts) as folder, TemporaryDirectory(prefix="ae-logged-") as temporary:
-        model = load(name, folder, verify=False)
+    name = model.name
+    with bundle(model) as folder, TemporaryDirectory(prefix="ae-logged-") as temporary:
+        loaded = load(name, folder, verify=False)
         with runs.answering():
             client = runs.client()
             fresh = _entered(client, name, tags)
             number = None if fresh else _version(client, name, tags[DIGEST])
             if number is None:
-                number = _create(client, model, folder, run, Path(temporary), tags[DIGEST])
+                number = _create(client, loaded, folder, run, Path(temporary), tags[DIGEST])
             client.set_registered_model_alias(name, CURRENT, number)
             if not fresh:
                 _tag(client, name, tags)
@@ -180,8 +187,10 @@ def _save(model: Model[Any, Any], folder: Path, to: Path, description: mlflow.mo
         mlflow_model=description,
         signature=mlflow.models.ModelSignature(
             inputs=Schema([_taken(model)]),
-            outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, model.code_size))]),
-            params=ParamSchema([ParamSpec(served.PARAMETER, DataType.string, served.DEFAULT)]),
+            outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, _width(model)))]),
+            params=ParamSchema(
+                [ParamSpec(served.PARAMETER, DataType.string, served.default(model))]
+            ),
         ),
         input_example=_example(model),
         pip_requirements=[f"ae-lightning=={installed('ae-lightning')}"],
@@ -195,6 +204,11 @@ def _taken(model: Model[Any, Any]) -> ColSpec | TensorSpec:
     return TensorSpec(np.dtype(np.float32), (-1,) * (1 + len(model.data.shape)))
 
 
+def _width(model: Model[Any, Any]) -> int:
+    """Numbers in what a model gives if nothing is asked for."""
+    return len(model.classes_) if isinstance(model, ClassifierModel) else model.code_size
+
+
 def _example(model: Model[Any, Any]) -> Any:
     """The three most frequent terms as a text; an image half bright."""
     if isinstance(model, TextModel):
@@ -203,7 +217,7 @@ def _example(model: Model[Any, Any]) -> Any:
 
 
 def _tag(client: MlflowClient, name: str, tags: Mapping[str, str]) -> None:
-    """Make ``tags`` what the registry says of a variant; tags of others stay."""
+    """Make ``tags`` what the registry says of a model; tags of others stay."""
     before = client.get_registered_model(name).tags
     for tag in before:
         if tag.startswith(FACTS) and tag not in tags:

@@ -62,7 +62,7 @@ def test_dvc_lists_exactly_the_code_a_stage_imports(stage: str) -> None:
 
 @pytest.mark.parametrize(
     ("library", "homes"),
-    [("mlflow", {"tracking", "runs", "registry", "served"}), ("prefect", {"flow"})],
+    [("mlflow", {"recording", "runs", "registry", "served"}), ("prefect", {"flow"})],
 )
 def test_few_modules_import(library: str, homes: set[str]) -> None:
     importers = {

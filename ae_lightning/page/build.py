@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,7 +66,7 @@ def write_page(
         "claims": judged,
         "tally": _tally(judged),
         "columns": columns,
-        "rows": _cells(table.rows(results, params), columns, registered=params.variants),
+        "rows": _cells(table.rows(results, params), columns),
         "data": _json(_data(params, results, artifacts)),
         "style": _asset("page.css"),
         "script": _asset("page.js"),
@@ -126,19 +126,10 @@ def _tally(judged: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _cells(
-    rows: Sequence[dict[str, Any]],
-    columns: Sequence[Mapping[str, Any]],
-    registered: Container[str],
+    rows: Sequence[dict[str, Any]], columns: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """Rows with a cell for each column: its number for sorting, and as it is written."""
-    return [
-        row
-        | {
-            "cells": [_cell(row, column) for column in columns],
-            "registered": row["variant"] in registered,
-        }
-        for row in rows
-    ]
+    return [row | {"cells": [_cell(row, column) for column in columns]} for row in rows]
 
 
 def _cell(row: Mapping[str, Any], column: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,6 +56,11 @@ def test_other_data_and_variants_without_figures_stay_out():
     assert winners(variants) == {}
 
 
+def write(folder, measured):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "metrics.json").write_text(json.dumps(measured))
+
+
 @pytest.fixture
 def folders(tmp_path):
     model, evaluation = tmp_path / "models/one", tmp_path / "evaluation/one"
@@ -76,7 +81,7 @@ def test_facts_are_of_validation_and_never_of_test(folders):
         "retrieval": {"precision@100": 0.9},
         "validation": {"retrieval": retrieval, "reconstruction": {"cross_entropy": 5.0}},
     }
-    (folders[1] / "metrics.json").write_text(json.dumps(measured))
+    write(folders[1], measured)
     assert champions.facts(*folders) == {
         "data": "reuters",
         "code.bits": "true",
@@ -99,12 +104,33 @@ def test_what_is_shown_needs_metrics_alone(tmp_path):
     measured = {"code": {"size": 2}, "validation": {"knn": {"accuracy@5": 0.5}}}
     for name, accuracy in (("pca-2", 0.42), ("deep-2", 0.86)):
         measured["validation"]["knn"]["accuracy@5"] = accuracy
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "metrics.json").write_text(json.dumps(measured))
-    assert champions.chosen(load(), tmp_path) == [
+        write(tmp_path / "evaluation" / name, measured)
+    for name, error in (("classifier", 0.0081), ("classifier-dn", 0.0068)):
+        figures = {"pretrained": {"error@all": {"mean": error}}}
+        write(tmp_path / "grades" / name, {"validation": figures})
+    assert champions.chosen(load(), tmp_path / "evaluation", tmp_path / "grades") == [
         {
             "task": "mnist-plane",
             "variant": "deep-2",
             "rule": "greatest validation knn.accuracy@5: 0.86",
-        }
+        },
+        {
+            "task": "mnist-classify",
+            "variant": "classifier-dn",
+            "rule": "least validation pretrained.error@all.mean: 0.0068",
+        },
     ]
+
+
+def test_a_classifier_is_known_by_its_grades(tmp_path):
+    model = tmp_path / "classifiers/one"
+    model.mkdir(parents=True)
+    (model / "model.json").write_text('{"data": "mnist", "classes": ["0", "1"], "best": "a"}')
+    known = champions.facts(model, tmp_path / "grades/one")
+    assert known == {"data": "mnist"}
+    figures = {"pretrained": {"error@all": {"mean": 0.25}}}
+    write(tmp_path / "grades/one", {**figures, "validation": figures})
+    known = champions.facts(model, tmp_path / "grades/one")
+    assert known == {"data": "mnist", "validation.pretrained.error_at_all.mean": "0.25"}
+    assert champion("mnist-classify", one=known) == "one"
+    assert champion("mnist-classify", variant=images(0.1)) is None

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from mlflow.exceptions import MlflowException
+from safetensors.torch import save_file
 
 from ae_lightning import load
 from ae_lightning.data.corpus import Corpus
 from ae_lightning.data.text import FIRST_WORD
 from ae_lightning.nn import storage
+from ae_lightning.nn.classifier import Classifier, Stored
 from ae_lightning.nn.sequence import SequenceLayer, SequenceSpec
 from ae_lightning.nn.stack import Stack, chain_specs
 from ae_lightning.nn.weights import Weighting
@@ -105,6 +107,52 @@ def test_images_come_back_as_from_torch(project):
             model.predict(wrong)
     with pytest.raises(MlflowException, match=r"^params.what: must be encode or reconstruct"):
         model.predict(given, params={"what": "decode"})
+
+
+@pytest.fixture
+def judge(project, tiny):
+    """A classifier of two trainings, of which the second is to be used; its folder."""
+    folder = Path("artifacts/classifiers") / f"{project}-judge"
+    below = storage.build(chain_specs(64, [6, 5], hidden="gelu", code="gelu", output="sigmoid"))
+    storage.save(below, folder / "layers", "tiny")
+    runs_ = {f"pretrained-{n}-0": {"start": "pretrained", "labels": n, "seed": 0} for n in (4, 8)}
+    for run in runs_:
+        net = Classifier(below, len(tiny.classes))
+        torch.nn.init.normal_(net.head.weight)
+        weights = {key: value.detach().half() for key, value in net.named_parameters()}
+        save_file(weights, folder / f"{run}.safetensors")
+    Stored(folder, "tiny", tiny.classes, "pretrained-8-0", runs_).describe()
+    return folder
+
+
+def test_a_classifier_gives_probabilities_classes_and_codes(judge, project, capsys, monkeypatch):
+    name, given = judge.name, images()
+    monkeypatch.setitem(
+        champions.TASKS, "judge", champions.Task("tiny", "pretrained.error_at_all.mean", min)
+    )
+    figures = {"validation": {"pretrained": {"error@all": {"mean": 0.25}}}}
+    grades = Path("artifacts/grades") / name
+    grades.mkdir(parents=True)
+    (grades / "metrics.json").write_text(json.dumps(figures))
+    assert published(name) == [name]
+    assert capsys.readouterr().out == f"champion of judge: models:/{name}@champion\n"
+    model, known = served(name, "champion"), load(name, verify=False)
+    assert known.run == "pretrained-8-0"
+    shares = model.predict(given)
+    np.testing.assert_array_equal(shares, known.predict_proba(given))
+    np.testing.assert_allclose(shares.sum(1), 1, atol=1e-5)
+    classes = model.predict(given, params={"what": "classes"})
+    assert list(classes) == [known.data.classes[number] for number in shares.argmax(1)]
+    codes = model.predict(given, params={"what": "encode"})
+    np.testing.assert_array_equal(codes, known.encode(given))
+    assert [spec.shape for spec in model.metadata.signature.outputs.inputs] == [(-1, 4)]
+    with pytest.raises(MlflowException, match=r"^params.what: must be probabilities or classes or"):
+        model.predict(given, params={"what": "reconstruct"})
+    place = Path(mlflow.artifacts.download_artifacts(f"models:/{name}@current"))
+    assert [*place.rglob("pretrained-8-0.safetensors")]
+    assert not [*place.rglob("pretrained-4-0.safetensors")]
+    assert "probability of each of 4 classes" in registry.registered()[name].description
+    assert published(name) == []
 
 
 @pytest.mark.parametrize("kind", ["text", "words"])
