@@ -12,7 +12,8 @@ from plotly.offline import get_plotlyjs
 
 from ae_lightning.config import Params
 from ae_lightning.files import replaced_file
-from ae_lightning.page import claims, table
+from ae_lightning.page import table
+from ae_lightning.page.claims import verdicts
 from ae_lightning.page.embed import picture
 from ae_lightning.page.examples import examples, planes, strokes
 from ae_lightning.page.lines import learning, recall
@@ -56,7 +57,7 @@ def write_page(
     ``variant`` and the ``rule`` that chose it.
     """
     results = Results.read(artifacts, params)
-    judged = [_with_pictures(claim, artifacts) for claim in claims.judged(results)]
+    judged = [_with_pictures(claim, artifacts) for claim in verdicts.judged(results)]
     columns = table.columns()
     content = {
         "datasets": list(params.datasets),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ae_lightning.page.claims import judged
+from ae_lightning.page.claims.verdicts import judged
 from ae_lightning.page.results import Results
 
 Figures = Mapping[str, Mapping[str, float]]

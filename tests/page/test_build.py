@@ -14,7 +14,7 @@ from ae_lightning.config import load
 from ae_lightning.data.prepared import Prepared
 from ae_lightning.page import examples as page_examples
 from ae_lightning.page.build import write_page
-from ae_lightning.page.claims import CLAIMS
+from ae_lightning.page.claims.verdicts import CLAIMS
 from ae_lightning.page.embed import COLUMNS, picture, sheet
 from ae_lightning.page.lines import learning, recall
 from ae_lightning.training.callbacks import write_curve

@@ -2,8 +2,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ae_lightning.page import deconvolution
-from ae_lightning.page.deconvolution import SHAPES, Shape, by_convolution, largest_differences
+from ae_lightning.page.claims import deconvolution
+from ae_lightning.page.claims.deconvolution import (
+    SHAPES,
+    Shape,
+    by_convolution,
+    largest_differences,
+)
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, Shape(3, 4, 0, 2)])

@@ -6,7 +6,7 @@ import pytest
 from made import claim, made
 
 from ae_lightning.config import load
-from ae_lightning.page.claims import CLAIMS, judged
+from ae_lightning.page.claims.verdicts import CLAIMS, judged
 from ae_lightning.page.results import Results
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from made import claim, made, nested
 
-from ae_lightning.page.judging import Part, below, judgement, lower
+from ae_lightning.page.claims.judging import Part, below, judgement, lower
 
 HOLDS, NOT, DEPENDS = "holds", "does not hold", "depends"
 

@@ -1,6 +1,6 @@
 """Claims of codes of two numbers: what lies together there, and what their decoder draws."""
 
-from ae_lightning.page.judging import (
+from ae_lightning.page.claims.judging import (
     POINT,
     Claim,
     Judgement,

@@ -2,7 +2,7 @@
 
 from math import sqrt
 
-from ae_lightning.page.judging import (
+from ae_lightning.page.claims.judging import (
     ERRORS,
     POINT,
     Claim,
@@ -18,7 +18,7 @@ from ae_lightning.page.judging import (
     tabled,
     tenths,
 )
-from ae_lightning.page.precision import FIRST_TOO, PRECISION, ahead, precisions, said
+from ae_lightning.page.claims.precision import FIRST_TOO, PRECISION, ahead, precisions, said
 from ae_lightning.page.results import Results
 
 FAR = 0.1

@@ -1,6 +1,6 @@
 """Claims of noise: a net that removes it, and a code that hardly notices it."""
 
-from ae_lightning.page.judging import (
+from ae_lightning.page.claims.judging import (
     CHANCE,
     Claim,
     Judgement,

@@ -1,6 +1,6 @@
 """The claim of finding images: by their pixels, or by a code."""
 
-from ae_lightning.page.judging import (
+from ae_lightning.page.claims.judging import (
     POINT,
     Claim,
     Judgement,
@@ -12,7 +12,7 @@ from ae_lightning.page.judging import (
     share,
     tabled,
 )
-from ae_lightning.page.precision import PRECISION, ahead, precisions, said
+from ae_lightning.page.claims.precision import PRECISION, ahead, precisions, said
 from ae_lightning.page.results import Results
 
 MOST = 0.5

@@ -5,7 +5,7 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from ae_lightning.page.judging import (
+from ae_lightning.page.claims.judging import (
     ABSENT,
     CHANCE,
     ERRORS,

@@ -1,6 +1,6 @@
 """Claims of how well codes reconstruct: linear and deep, tied, wider than the input."""
 
-from ae_lightning.page.judging import (
+from ae_lightning.page.claims.judging import (
     CHANCE,
     Claim,
     Judgement,

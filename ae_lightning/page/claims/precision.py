@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ae_lightning.page.judging import POINT, share
+from ae_lightning.page.claims.judging import POINT, share
 from ae_lightning.page.results import Results
 
 DEPTHS = (10, 100)

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from ae_lightning.page import (
+from ae_lightning.page.claims import (
     convolution,
     documents,
     noise,
@@ -12,7 +12,7 @@ from ae_lightning.page import (
     reconstruction,
     starts,
 )
-from ae_lightning.page.judging import Claim
+from ae_lightning.page.claims.judging import Claim
 from ae_lightning.page.results import Missing, Results
 
 THEMES = (reconstruction, plane, documents, pictures, starts, noise, convolution)

@@ -1,6 +1,6 @@
 """Claims of convolutional autoencoders: that they work, two ways to unpool, deconvolution."""
 
-from ae_lightning.page.judging import (
+from ae_lightning.page.claims.judging import (
     ABSENT,
     CHANCE,
     Claim,
@@ -78,7 +78,7 @@ def unpooling(results: Results) -> Judgement:
 
 def deconvolution(_: Results) -> Judgement:
     """Both ways are computed now, in double precision."""
-    from ae_lightning.page.deconvolution import SHAPES, largest_differences
+    from ae_lightning.page.claims.deconvolution import SHAPES, largest_differences
 
     differences = largest_differences()
     part = Part(

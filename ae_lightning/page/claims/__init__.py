@@ -1,0 +1,1 @@
+"""The lecture's claims: what decides on each, by theme."""
