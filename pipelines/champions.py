@@ -16,6 +16,7 @@ from typing import Any
 from ae_lightning.config import Params
 from ae_lightning.evaluation.measured import read_measured
 from pipelines import identity
+from pipelines.paths import GRADES
 
 Facts = Mapping[str, str]
 """What is known of a model, as tags: ``data``, a variant's code, figures ``validation.*``."""
@@ -30,12 +31,14 @@ class Task:
         figure: Its name under ``validation`` in metrics.json, as MLflow has it.
         best: ``min`` or ``max``.
         needs: Facts that a model must have besides.
+        title: What a person wants to do.
     """
 
     data: str
     figure: str
     best: Callable[[Iterable[float]], float]
     needs: Facts = field(default_factory=dict)
+    title: str = ""
 
     @property
     def tag(self) -> str:
@@ -45,20 +48,68 @@ class Task:
 
 ALONE = {"code.positions": "false"}
 TASKS: Mapping[str, Task] = {
-    "mnist-reconstruct-30": Task("mnist", "reconstruction.sse", min, {"code.size": "30", **ALONE}),
-    "mnist-search-30": Task("mnist", "retrieval.precision_at_10", max, {"code.size": "30"}),
-    "mnist-plane": Task("mnist", "knn.accuracy_at_5", max, {"code.size": "2"}),
+    "mnist-reconstruct-30": Task(
+        "mnist",
+        "reconstruction.sse",
+        min,
+        {"code.size": "30", **ALONE},
+        title="Reconstruct digits from 30 numbers",
+    ),
+    "mnist-search-30": Task(
+        "mnist",
+        "retrieval.precision_at_10",
+        max,
+        {"code.size": "30"},
+        title="Find digits by 30 numbers",
+    ),
+    "mnist-plane": Task(
+        "mnist", "knn.accuracy_at_5", max, {"code.size": "2"}, title="See digits in the plane"
+    ),
+    "mnist-classify": Task(
+        "mnist", "pretrained.error_at_all.mean", min, title="Tell digits apart, all labels known"
+    ),
     "cifar10-reconstruct-256": Task(
-        "cifar10", "reconstruction.sse", min, {"code.size": "256", **ALONE}
+        "cifar10",
+        "reconstruction.sse",
+        min,
+        {"code.size": "256", **ALONE},
+        title="Reconstruct photos from 256 numbers",
     ),
-    "cifar10-search-256": Task("cifar10", "retrieval.precision_at_10", max, {"code.size": "256"}),
-    "reuters-search-128": Task("reuters", "retrieval.precision_at_100", max, {"code.size": "128"}),
-    "reuters-search-10": Task("reuters", "retrieval.precision_at_100", max, {"code.size": "10"}),
-    "reuters-plane": Task("reuters", "retrieval.precision_at_100", max, {"code.size": "2"}),
+    "cifar10-search-256": Task(
+        "cifar10",
+        "retrieval.precision_at_10",
+        max,
+        {"code.size": "256"},
+        title="Find photos by 256 numbers",
+    ),
+    "reuters-search-128": Task(
+        "reuters",
+        "retrieval.precision_at_100",
+        max,
+        {"code.size": "128"},
+        title="Find news by 128 numbers",
+    ),
+    "reuters-search-10": Task(
+        "reuters",
+        "retrieval.precision_at_100",
+        max,
+        {"code.size": "10"},
+        title="Find news by 10 numbers",
+    ),
+    "reuters-plane": Task(
+        "reuters",
+        "retrieval.precision_at_100",
+        max,
+        {"code.size": "2"},
+        title="See news in the plane",
+    ),
     "reuters-bits": Task(
-        "reuters", "retrieval.hamming.precision_at_100", max, {"code.bits": "true"}
+        "reuters",
+        "retrieval.hamming.precision_at_100",
+        max,
+        {"code.bits": "true"},
+        title="Find news by bits",
     ),
-    "mnist-classify": Task("mnist", "pretrained.error_at_all.mean", min),
 }
 """Tasks by name; one of your own is a row."""
 
@@ -76,7 +127,7 @@ def facts(model: Path, evaluation: Path) -> dict[str, str]:
 
 
 def _of_variant(data: str, bits: bool, evaluation: Path) -> dict[str, str]:
-    code, metrics = {"code.bits": _yes(bits)}, _measured(evaluation, "evaluate")
+    code, metrics = {"code.bits": _yes(bits)}, _measured(evaluation)
     if metrics:
         code["code.size"] = str(metrics["code"]["size"])
         code["code.positions"] = _yes("positions" in metrics)
@@ -84,10 +135,11 @@ def _of_variant(data: str, bits: bool, evaluation: Path) -> dict[str, str]:
 
 
 def _of_classifier(data: str, grades: Path) -> dict[str, str]:
-    return {"data": data, **_figures(data, _measured(grades, "grade"))}
+    return {"data": data, **_figures(data, _measured(grades))}
 
 
-def _measured(folder: Path, stage: str) -> dict[str, Any]:
+def _measured(folder: Path) -> dict[str, Any]:
+    stage = "grade" if folder.parent.name == GRADES.name else "evaluate"
     return read_measured(folder / "metrics.json", f"{stage}@{folder.name}")
 
 
@@ -98,29 +150,43 @@ def _figures(data: str, metrics: Mapping[str, Any]) -> dict[str, str]:
 
 
 def chosen(params: Params, evaluation: Path, grades: Path) -> list[dict[str, str]]:
-    """``task``, ``variant`` and the ``rule`` in words, of all that has been measured.
+    """The best of each task among all that has been measured, in words.
 
     Models need not be there: of them only their metrics are read, variants' below ``evaluation``,
-    classifiers' below ``grades``.
+    classifiers' below ``grades``. Each has its ``task`` and ``title``, the ``variant``, the
+    ``rule`` that chose it with its figure, and the same figure of the ``test`` part.
     """
+    folders = {name: evaluation / name for name in params.variants}
+    folders |= {name: grades / name for name in params.classifiers}
     known = {
-        name: _of_variant(variant.data, variant.code_activation == "binary", evaluation / name)
+        name: _of_variant(variant.data, variant.code_activation == "binary", folders[name])
         for name, variant in params.variants.items()
     }
     known |= {
-        name: _of_classifier(classifier["data"], grades / name)
+        name: _of_classifier(classifier["data"], folders[name])
         for name, classifier in params.classifiers.items()
     }
     return [
-        {"task": task, "variant": name, "rule": _words(TASKS[task], known[name])}
+        {
+            "task": task,
+            "title": TASKS[task].title,
+            "variant": name,
+            "rule": _rule(TASKS[task], known[name]),
+            "test": _on_test(TASKS[task], folders[name]),
+        }
         for task, name in winners(known).items()
     ]
 
 
-def _words(task: Task, facts: Facts) -> str:
+def _rule(task: Task, facts: Facts) -> str:
     which = "least" if task.best is min else "greatest"
     figure = task.figure.replace("_at_", "@")
-    return f"{which} validation {figure}: {float(facts[task.tag]):.4g}"
+    return f"{which} {figure} on validation: {float(facts[task.tag]):.4g}"
+
+
+def _on_test(task: Task, folder: Path) -> str:
+    figure = identity.numbers(_measured(folder)).get(task.figure)
+    return "" if figure is None else f"{figure:.4g}"
 
 
 def winners(variants: Mapping[str, Facts]) -> dict[str, str]:

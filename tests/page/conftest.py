@@ -10,6 +10,7 @@ from ae_lightning.evaluation.generation import Grid
 from ae_lightning.evaluation.plane import POINTS, SIDE, Plane
 from ae_lightning.page.build import write_page
 from ae_lightning.training.callbacks import write_curve
+from tests.page.made import CHAMPIONS
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (28, 28)
@@ -83,6 +84,5 @@ def only(name):
 def page(artifacts, tmp_path_factory):
     """The page of them."""
     path = tmp_path_factory.mktemp("report") / "index.html"
-    champions = [{"task": "mnist-plane", "variant": "deep-2-l2", "rule": "the greatest"}]
-    write_page(load(ROOT / "params.yaml"), artifacts, champions, path)
+    write_page(load(ROOT / "params.yaml"), artifacts, CHAMPIONS, path)
     return path

@@ -18,6 +18,7 @@ from ae_lightning.page.claims.verdicts import CLAIMS
 from ae_lightning.page.embed import COLUMNS, picture, sheet
 from ae_lightning.page.lines import learning, recall
 from ae_lightning.training.callbacks import write_curve
+from tests.page.made import CHAMPIONS
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,9 +56,14 @@ def test_what_is_committed_makes_a_page_of_a_bearable_size(tmp_path):
 
 
 def test_the_same_results_make_the_same_bytes(page, artifacts, tmp_path):
-    champions = [{"task": "mnist-plane", "variant": "deep-2-l2", "rule": "the greatest"}]
-    write_page(load(ROOT / "params.yaml"), artifacts, champions, tmp_path / "again.html")
+    write_page(load(ROOT / "params.yaml"), artifacts, CHAMPIONS, tmp_path / "again.html")
     assert (tmp_path / "again.html").read_bytes() == page.read_bytes()
+
+
+def test_the_best_of_a_task_stands_with_its_rule_and_test_figure(page):
+    html = page.read_text(encoding="utf-8")
+    assert ">See digits in the plane</h3>" in html
+    assert "the greatest; on the test part 0.84</p>" in html
 
 
 def test_nothing_written_in_the_data_ends_the_script(monkeypatch, artifacts, tmp_path):

@@ -101,7 +101,11 @@ def test_every_task_looks_at_validation():
 
 
 def test_what_is_shown_needs_metrics_alone(tmp_path):
-    measured = {"code": {"size": 2}, "validation": {"knn": {"accuracy@5": 0.5}}}
+    measured = {
+        "code": {"size": 2},
+        "knn": {"accuracy@5": 0.84},
+        "validation": {"knn": {"accuracy@5": 0.5}},
+    }
     for name, accuracy in (("pca-2", 0.42), ("deep-2", 0.86)):
         measured["validation"]["knn"]["accuracy@5"] = accuracy
         write(tmp_path / "evaluation" / name, measured)
@@ -111,13 +115,17 @@ def test_what_is_shown_needs_metrics_alone(tmp_path):
     assert champions.chosen(load(), tmp_path / "evaluation", tmp_path / "grades") == [
         {
             "task": "mnist-plane",
+            "title": "See digits in the plane",
             "variant": "deep-2",
-            "rule": "greatest validation knn.accuracy@5: 0.86",
+            "rule": "greatest knn.accuracy@5 on validation: 0.86",
+            "test": "0.84",
         },
         {
             "task": "mnist-classify",
+            "title": "Tell digits apart, all labels known",
             "variant": "classifier-dn",
-            "rule": "least validation pretrained.error@all.mean: 0.0068",
+            "rule": "least pretrained.error@all.mean on validation: 0.0068",
+            "test": "",
         },
     ]
 
