@@ -6,13 +6,13 @@ A cell keeps its form: the decimals, the unit and whatever stands behind the num
 not touched. tests/test_readme.py holds that there is nothing to write.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from ae_lightning.config import Params, load
 from ae_lightning.evaluation.curves import read_curve
+from ae_lightning.evaluation.measured import look_up, read_metrics
 
 ROOT = Path(__file__).parents[1]
 
@@ -75,7 +75,7 @@ def variant(heading: str, cell: str) -> str:
 
 def anew(cell: str, heading: str, name: str, params: Params, root: Path) -> str:
     """A cell with today's figure; one without a figure, or of others' figures, as it is."""
-    metrics = json.loads((root / "artifacts/evaluation" / name / "metrics.json").read_text())
+    metrics = read_metrics(root / "artifacts/evaluation" / name)
     if heading == "training":
         return SECONDS.sub(lambda _: taken(name, metrics, params, root), cell)
     if heading == "1-NN error":
@@ -101,13 +101,6 @@ def taken(name: str, metrics: dict[str, Any], params: Params, root: Path) -> str
     curves = [read_curve(root / "artifacts/curves/pretrain" / f"{layer}.csv") for layer in below]
     parts = [sum(curve["seconds"][-1] for curve in curves)] if curves else []
     return " + ".join(f"{part:.0f}" for part in [*parts, metrics["training"]["seconds"]]) + " s"
-
-
-def look_up(metrics: Any, path: str) -> float:
-    """The number under a dotted path."""
-    for key in path.split("."):
-        metrics = metrics[key]
-    return float(metrics)
 
 
 def main() -> None:

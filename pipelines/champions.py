@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ae_lightning.config import Params
-from ae_lightning.evaluation.measured import read_measured
+from ae_lightning.evaluation.measured import read_metrics
 from pipelines import identity
-from pipelines.paths import GRADES
 
 Facts = Mapping[str, str]
 """What is known of a model, as tags: ``data``, a variant's code, figures ``validation.*``."""
@@ -127,7 +126,7 @@ def facts(model: Path, evaluation: Path) -> dict[str, str]:
 
 
 def _of_variant(data: str, bits: bool, evaluation: Path) -> dict[str, str]:
-    code, metrics = {"code.bits": _yes(bits)}, _measured(evaluation)
+    code, metrics = {"code.bits": _yes(bits)}, read_metrics(evaluation)
     if metrics:
         code["code.size"] = str(metrics["code"]["size"])
         code["code.positions"] = _yes("positions" in metrics)
@@ -135,12 +134,7 @@ def _of_variant(data: str, bits: bool, evaluation: Path) -> dict[str, str]:
 
 
 def _of_classifier(data: str, grades: Path) -> dict[str, str]:
-    return {"data": data, **_figures(data, _measured(grades))}
-
-
-def _measured(folder: Path) -> dict[str, Any]:
-    stage = "grade" if folder.parent.name == GRADES.name else "evaluate"
-    return read_measured(folder / "metrics.json", f"{stage}@{folder.name}")
+    return {"data": data, **_figures(data, read_metrics(grades))}
 
 
 def _figures(data: str, metrics: Mapping[str, Any]) -> dict[str, str]:
@@ -185,7 +179,7 @@ def _rule(task: Task, facts: Facts) -> str:
 
 
 def _on_test(task: Task, folder: Path) -> str:
-    figure = identity.numbers(_measured(folder)).get(task.figure)
+    figure = identity.numbers(read_metrics(folder)).get(task.figure)
     return "" if figure is None else f"{figure:.4g}"
 
 

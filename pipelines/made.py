@@ -10,6 +10,7 @@ from typing import Any
 
 from ae_lightning.config import load
 from ae_lightning.errors import UserError
+from ae_lightning.evaluation.measured import read_measured, read_metrics
 from pipelines import identity, paths
 from pipelines.paths import ARTIFACTS
 from pipelines.runs import STAGES
@@ -95,11 +96,11 @@ class Made:
     @cached_property
     def results(self) -> dict[str, Any]:
         """Its metrics.json, and what its repeats say; empty for layers."""
-        path = self.evaluation / "metrics.json"
-        if self.kind == "layers" or not path.exists():
-            return {}
-        repeated = _json(paths.COMPARISON / "metrics.json").get(self.name)
-        return _json(path) | ({"repeats": repeated} if repeated and self.kind == "models" else {})
+        measured = {} if self.kind == "layers" else read_metrics(self.evaluation)
+        if not measured or self.kind != "models":
+            return measured
+        repeated = read_measured(paths.COMPARISON / "metrics.json", "compare").get(self.name)
+        return measured | ({"repeats": repeated} if repeated else {})
 
     @cached_property
     def parts(self) -> Mapping[str, "Part"]:
@@ -195,10 +196,6 @@ def _repeats(one: Made) -> Iterator[tuple[str, Part]]:
 
 
 PARTS = {"classifiers": _runs, "models": _repeats}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
 def chosen(made: list[Made], names: set[str] | None) -> list[Made]:

@@ -1,11 +1,9 @@
 """What a flow shows at its end: every variant's metrics, and what each stage took."""
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import yaml
 from rich.box import SIMPLE_HEAD
@@ -13,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from ae_lightning.evaluation.measured import number, read_metrics
 from pipelines.graph import Graph
 
 Row = dict[str, str]
@@ -89,18 +88,12 @@ def measured(stages: Collection[str]) -> set[str]:
 
 
 def _cells(path: Path) -> Row:
-    metrics = json.loads(path.read_text(encoding="utf-8"))
+    metrics = read_metrics(path.parent)
     cells = {}
     for heading, (name, decimals) in METRICS.items():
-        value = _find(metrics, name)
+        value = number(metrics, name)
         cells[heading] = "" if value is None else f"{value:.{decimals}f}"
     return cells
-
-
-def _find(metrics: Any, name: str) -> float | None:
-    for key in name.split("."):
-        metrics = metrics.get(key) if isinstance(metrics, dict) else None
-    return metrics if isinstance(metrics, int | float) else None
 
 
 def _datasets(root: Path) -> dict[str, str]:

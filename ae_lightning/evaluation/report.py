@@ -14,7 +14,7 @@ from ae_lightning.evaluation.curves import read_curve
 from ae_lightning.evaluation.document_figures import NATS
 from ae_lightning.evaluation.document_report import document_figures
 from ae_lightning.evaluation.figures import corruption_curves, learning_curves
-from ae_lightning.evaluation.measured import read_measured
+from ae_lightning.evaluation.measured import look_up, read_metrics
 from ae_lightning.files import replaced
 
 COLUMNS = {
@@ -42,15 +42,6 @@ COLOURS = 10
 """Colours before the first one comes again."""
 
 
-def look_up(metrics: Mapping[str, Any], path: str) -> Any:
-    """The value under a dotted path of nested mappings, or an empty string."""
-    for key in path.split("."):
-        if not isinstance(metrics, Mapping) or key not in metrics:
-            return ""
-        metrics = metrics[key]
-    return metrics
-
-
 def report(params: Params, evaluation: Path, curves: Path, prepared: Path, folder: Path) -> None:
     """Write ``variants.csv``, a row for each evaluated variant, and figures.
 
@@ -60,9 +51,7 @@ def report(params: Params, evaluation: Path, curves: Path, prepared: Path, folde
     :func:`controls`. Documents have their precision by recall and their planes.
     """
     measured = {
-        name: metrics
-        for name in params.variants
-        if (metrics := read_measured(evaluation / name / "metrics.json", f"evaluate@{name}"))
+        name: metrics for name in params.variants if (metrics := read_metrics(evaluation / name))
     }
     rows: list[dict[str, Any]] = [
         {"variant": name} | {column: look_up(metrics, key) for column, key in COLUMNS.items()}

@@ -9,7 +9,7 @@ from typing import Any
 
 from ae_lightning.config import Params
 from ae_lightning.evaluation.curves import read_curve
-from ae_lightning.evaluation.measured import read_measured
+from ae_lightning.evaluation.measured import look_up, number, read_measured, read_metrics
 
 METRICS = "metrics.json"
 
@@ -45,8 +45,8 @@ class Results:
         """Read what ``artifacts`` has of the variants, classifiers and layers in ``params``."""
         curves = artifacts / "curves"
         return cls(
-            _by_name(artifacts / "evaluation", params.variants, "evaluate"),
-            _by_name(artifacts / "grades", params.classifiers, "grade"),
+            _by_name(artifacts / "evaluation", params.variants),
+            _by_name(artifacts / "grades", params.classifiers),
             read_measured(artifacts / "labels" / METRICS, "tabulate"),
             read_measured(artifacts / "comparison" / METRICS, "compare"),
             _curves(curves / "finetune", params.variants),
@@ -102,23 +102,15 @@ class Results:
         ]
 
 
-def look_up(metrics: Metrics, path: str) -> Any:
-    """What lies under a dotted path of nested mappings, or None."""
-    found: Any = metrics
-    for key in path.split("."):
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found
-
-
 def _number(metrics: Metrics, path: str, stage: str) -> float:
-    found = look_up(metrics, path)
-    if not isinstance(found, int | float):
+    found = number(metrics, path)
+    if found is None:
         raise Missing(stage)
     return float(found)
 
 
-def _by_name(folder: Path, names: Iterable[str], stage: str) -> dict[str, Metrics]:
-    found = {name: read_measured(folder / name / METRICS, f"{stage}@{name}") for name in names}
+def _by_name(folder: Path, names: Iterable[str]) -> dict[str, Metrics]:
+    found = {name: read_metrics(folder / name) for name in names}
     return {name: metrics for name, metrics in found.items() if metrics}
 
 

@@ -6,10 +6,11 @@ from typing import Any
 from ae_lightning.classifiers import Classifier, classifiers
 from ae_lightning.config import Params
 from ae_lightning.datasets import Documents
+from ae_lightning.evaluation.measured import look_up
 from ae_lightning.page.columns import COLUMNS, Column, columns
 from ae_lightning.page.kinds import classifier_kind, kind_of
 from ae_lightning.page.published import Figure, of_classifier, of_variant
-from ae_lightning.page.results import Metrics, Results, look_up
+from ae_lightning.page.results import Metrics, Results
 
 __all__ = ["columns", "rows"]
 

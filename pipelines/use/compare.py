@@ -9,8 +9,9 @@ from rich.text import Text
 
 from ae_lightning.config import load, pick
 from ae_lightning.errors import UserError
+from ae_lightning.evaluation.measured import number
 from pipelines.results import terminal
-from pipelines.use.variants import data_by_name, metrics_of, value
+from pipelines.use.variants import data_by_name, metrics_of
 
 FIGURES: Mapping[str, int] = {
     "code.size": 0,
@@ -83,7 +84,7 @@ def _table(measured: Mapping[str, Mapping[str, Any]], known: Mapping[str, str]) 
         table.add_column(name, justify="right", overflow="fold")
     table.add_row("data", *(known[name] for name in measured))
     for figure, better in FIGURES.items():
-        values = [value(metrics, figure) for metrics in measured.values()]
+        values = [number(metrics, figure) for metrics in measured.values()]
         if any(found is not None for found in values):
             bold = best(values, better) if together else set()
             cells = [

@@ -13,7 +13,7 @@ from rich.table import Table
 from ae_lightning.classifiers import Classifier, classifiers
 from ae_lightning.config import Params, load
 from ae_lightning.datasets import Documents
-from ae_lightning.errors import UserError
+from ae_lightning.evaluation.measured import number, read_metrics
 from ae_lightning.items import Variant
 from pipelines.paths import CLASSIFIERS, EVALUATION, GRADES, MODELS
 from pipelines.results import METRICS, SHOWN, terminal
@@ -83,25 +83,7 @@ def metrics_of(name: str) -> dict[str, Any]:
     Raises:
         UserError: it is no JSON.
     """
-    graded = GRADES / name / "metrics.json"
-    path = graded if graded.exists() else EVALUATION / name / "metrics.json"
-    try:
-        metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({error}); run: dvc repro evaluate@{name}"
-        ) from error
-    return metrics
-
-
-def value(metrics: Mapping[str, Any], name: str) -> float | None:
-    """The number under a dotted name."""
-    found: Any = metrics
-    for key in name.split("."):
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found if isinstance(found, int | float) else None
+    return read_metrics(GRADES / name) or read_metrics(EVALUATION / name)
 
 
 def _listed(name: str, variant: Variant, params: Params) -> Listed:
@@ -133,7 +115,7 @@ def _classifier(name: str, classifier: Classifier, params: Params) -> Listed:
 
 
 def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:
-    found = {heading: value(metrics, name) for heading, (name, _) in METRICS.items()}
+    found = {heading: number(metrics, name) for heading, (name, _) in METRICS.items()}
     return {heading: number for heading, number in found.items() if number is not None}
 
 
@@ -145,7 +127,7 @@ def _task(variant: Variant, params: Params) -> str:
 
 def _code(variant: Variant, params: Params, metrics: Mapping[str, Any]) -> int | None:
     """As measured; otherwise as configured, which for convolutions depends on the image's size."""
-    measured = value(metrics, "code.size")
+    measured = number(metrics, "code.size")
     if measured is not None:
         return int(measured)
     if variant.sizes:

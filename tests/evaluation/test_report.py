@@ -6,7 +6,7 @@ import pytest
 
 from ae_lightning.config import parse
 from ae_lightning.evaluation.figures import learning_curves
-from ae_lightning.evaluation.report import COLUMNS, controls, legible, look_up, report, whole_curve
+from ae_lightning.evaluation.report import COLUMNS, controls, legible, report, whole_curve
 from ae_lightning.training.callbacks import write_curve
 
 DATASET = {"kind": "idx", "path": "data/tiny"}
@@ -70,13 +70,6 @@ def test_seconds_count_the_layers_below(artifacts):
     assert np.array_equal(curve["seconds"], [100 + 20 + 3, 200 + 20 + 3])
     assert np.array_equal(curve["epoch"], [1, 2])
     assert whole_curve("pca", PARAMS, artifacts[1]) == {}
-
-
-def test_a_value_under_a_dotted_path():
-    metrics = {"knn": {"accuracy@1": 0.5}}
-    assert look_up(metrics, "knn.accuracy@1") == 0.5
-    assert look_up(metrics, "knn.accuracy@5") == ""
-    assert look_up(metrics, "knn.accuracy@1.more") == ""
 
 
 def test_a_denoising_variant_stands_beside_those_that_differ_in_nothing_else():
