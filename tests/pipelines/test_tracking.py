@@ -211,7 +211,7 @@ def test_a_broken_store_is_told_once_and_the_work_goes_on(tmp_path, monkeypatch,
     [record] = caplog.records
     assert "ae publish" in record.getMessage()
     assert "\n" not in record.getMessage()
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10  # MLflow itself tries for 102 seconds
     assert runs.close_orphans() == 0
 
 
