@@ -53,8 +53,9 @@ def write_page(
     """Write the page of everything below ``artifacts`` that is there.
 
     Metrics, figures, curves and planes are in git, so that a fresh clone has most of it; images
-    and titles under the pointer need prepared data. ``champions`` has for each ``task`` the best
-    ``variant`` and the ``rule`` that chose it.
+    and titles under the pointer need prepared data. ``champions`` has for each ``task`` (in words:
+    ``title``) the best ``variant``, the ``rule`` that chose it, and its figure of the ``test``
+    part, which may be empty.
     """
     results = Results.read(artifacts, params)
     judged = [_with_pictures(claim, artifacts) for claim in verdicts.judged(results)]
