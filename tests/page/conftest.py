@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made import CHAMPIONS
 
 from ae_lightning.config import load
 from ae_lightning.evaluation.generation import Grid
 from ae_lightning.evaluation.plane import POINTS, SIDE, Plane
 from ae_lightning.page.build import write_page
 from ae_lightning.training.callbacks import write_curve
-from tests.page.made import CHAMPIONS
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (28, 28)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made import CHAMPIONS
 from PIL import Image
 
 from ae_lightning.config import load
@@ -18,7 +19,6 @@ from ae_lightning.page.claims.verdicts import CLAIMS
 from ae_lightning.page.embed import COLUMNS, picture, sheet
 from ae_lightning.page.lines import learning, recall
 from ae_lightning.training.callbacks import write_curve
-from tests.page.made import CHAMPIONS
 
 ROOT = Path(__file__).parents[2]
 

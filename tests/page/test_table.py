@@ -130,14 +130,17 @@ def test_pretraining_is_that_of_all_layers_or_not_known(params: Params) -> None:
     ("variant", "words"),
     [
         ("pca-30", "PCA"),
-        ("linear-30", "linear, from random weights, 40 epochs"),
-        ("rbm-30", "Boltzmann machines, pretrained, fine-tuned, 16 epochs"),
-        ("denoising-30", "pretrained, fine-tuned, denoising, 16 epochs"),
-        ("conv-repeat", "convolutional (repeats), pretrained, fine-tuned, 16 epochs"),
+        ("linear-30", "linear, from random weights, {} epochs"),
+        ("rbm-30", "Boltzmann machines, pretrained, fine-tuned, {} epochs"),
+        ("denoising-30", "pretrained, fine-tuned, denoising, {} epochs"),
+        ("conv-repeat", "convolutional (repeats), pretrained, fine-tuned, {} epochs"),
         ("tfidf", "no code, words, tf-idf"),
         ("lsa-10", "LSA, words, tf-idf"),
-        ("seq2seq", "sequence to sequence, 2 epochs"),
+        ("seq2seq", "sequence to sequence, {} epochs"),
     ],
 )
-def test_kinds_in_words(table: list[dict[str, Any]], variant: str, words: str) -> None:
-    assert row(table, variant)["task"] == words
+def test_kinds_in_words(
+    table: list[dict[str, Any]], params: Params, variant: str, words: str
+) -> None:
+    epochs = params.variants[variant].train.epochs
+    assert row(table, variant)["task"] == words.format(epochs)
