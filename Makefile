@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # As many processes as the machine has cores, each with whole files of tests: make test TESTERS=1
 TESTERS ?= auto
-PYTEST := pytest -q --numprocesses $(TESTERS) --maxprocesses 8 --dist loadfile
+PYTEST := pytest -q --numprocesses $(TESTERS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: install run test smoke repro lint ui clean

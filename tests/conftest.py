@@ -21,6 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: "smoke" not in item.keywords)  # what takes longest begins first
     for item in items:
         for marker, option in MARKED.items():
             if marker in item.keywords and not config.getoption(option):
