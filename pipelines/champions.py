@@ -119,22 +119,22 @@ def facts(model: Path, evaluation: Path) -> dict[str, str]:
     A model that was not measured has no figures and wins nothing.
     """
     described = json.loads((model / "model.json").read_text(encoding="utf-8"))
-    data = str(described["data"])
+    data, metrics = str(described["data"]), read_metrics(evaluation)
     if "classes" in described:
-        return _of_classifier(data, evaluation)
-    return _of_variant(data, _has_bits(described), evaluation)
+        return _of_classifier(data, metrics)
+    return _of_variant(data, _has_bits(described), metrics)
 
 
-def _of_variant(data: str, bits: bool, evaluation: Path) -> dict[str, str]:
-    code, metrics = {"code.bits": _yes(bits)}, read_metrics(evaluation)
+def _of_variant(data: str, bits: bool, metrics: Mapping[str, Any]) -> dict[str, str]:
+    code = {"code.bits": _yes(bits)}
     if metrics:
         code["code.size"] = str(metrics["code"]["size"])
         code["code.positions"] = _yes("positions" in metrics)
     return {"data": data, **code, **_figures(data, metrics)}
 
 
-def _of_classifier(data: str, grades: Path) -> dict[str, str]:
-    return {"data": data, **_figures(data, read_metrics(grades))}
+def _of_classifier(data: str, metrics: Mapping[str, Any]) -> dict[str, str]:
+    return {"data": data, **_figures(data, metrics)}
 
 
 def _figures(data: str, metrics: Mapping[str, Any]) -> dict[str, str]:
@@ -150,14 +150,14 @@ def chosen(params: Params, evaluation: Path, grades: Path) -> list[dict[str, str
     classifiers' below ``grades``. Each has its ``task`` and ``title``, the ``variant``, the
     ``rule`` that chose it with its figure, and the same figure of the ``test`` part.
     """
-    folders = {name: evaluation / name for name in params.variants}
-    folders |= {name: grades / name for name in params.classifiers}
+    measured = {name: read_metrics(evaluation / name) for name in params.variants}
+    measured |= {name: read_metrics(grades / name) for name in params.classifiers}
     known = {
-        name: _of_variant(variant.data, variant.code_activation == "binary", folders[name])
+        name: _of_variant(variant.data, variant.code_activation == "binary", measured[name])
         for name, variant in params.variants.items()
     }
     known |= {
-        name: _of_classifier(classifier["data"], folders[name])
+        name: _of_classifier(classifier["data"], measured[name])
         for name, classifier in params.classifiers.items()
     }
     return [
@@ -166,7 +166,7 @@ def chosen(params: Params, evaluation: Path, grades: Path) -> list[dict[str, str
             "title": TASKS[task].title,
             "variant": name,
             "rule": _rule(TASKS[task], known[name]),
-            "test": _on_test(TASKS[task], folders[name]),
+            "test": _on_test(TASKS[task], measured[name]),
         }
         for task, name in winners(known).items()
     ]
@@ -178,8 +178,8 @@ def _rule(task: Task, facts: Facts) -> str:
     return f"{which} {figure} on validation: {float(facts[task.tag]):.4g}"
 
 
-def _on_test(task: Task, folder: Path) -> str:
-    figure = identity.numbers(read_metrics(folder)).get(task.figure)
+def _on_test(task: Task, metrics: Mapping[str, Any]) -> str:
+    figure = identity.numbers(metrics).get(task.figure)
     return "" if figure is None else f"{figure:.4g}"
 
 
