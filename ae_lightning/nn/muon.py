@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
+from ae_lightning.nn.precision import product_type
+
 POLAR_EXPRESS = (
     (8.28721201814563, -23.595886519098837, 17.300387312530933),
     (4.107059111542203, -2.9478499167379106, 0.5448431082926601),
@@ -25,11 +27,12 @@ POLAR_EXPRESS = (
 def orthogonalize(matrices: Tensor) -> Tensor:
     """Nearest semi-orthogonal matrices, roughly: three steps bring singular values to 0.2 .. 1.9.
 
-    Takes and returns ``(count, rows, columns)`` with rows <= columns, in bf16 as the products are
-    what costs; an all-zero matrix stays zero.
+    Takes and returns ``(count, rows, columns)`` with rows <= columns, in the number type that the
+    device multiplies fastest as the products are what costs; an all-zero matrix stays zero.
     """
-    x = matrices.bfloat16()
-    x = x / (torch.linalg.matrix_norm(matrices.float())[:, None, None] * 1.01 + 1e-12).bfloat16()
+    x = matrices.to(product_type(matrices.device))
+    norm = torch.linalg.matrix_norm(matrices.float())[:, None, None]
+    x = x / (norm * 1.01 + 1e-12).to(x.dtype)
     for a, b, c in POLAR_EXPRESS:
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from ae_lightning.nn.precision import product_type
+
 CACHED = 2**18
 """Numbers that stay in a core's cache while several things are done to them."""
 
@@ -30,12 +32,6 @@ FAR = 1e37
 
 INTEGERS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 """Integers of the same bits, which order numbers that are not negative as these do."""
-
-
-def coarse_type() -> torch.dtype:
-    """bfloat16 where the processor multiplies it, which is at least twice as fast."""
-    capable = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-    return torch.bfloat16 if capable and torch.cpu._is_avx512_bf16_supported() else torch.float32
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,7 @@ class Coarse:
         # The least of few blocks say too little.
         block = BLOCK if len(entries) >= 4 * count * BLOCK else SMALL_BLOCK
         centre = entries.mean(0)  # what is far from 0 would be rounded by much
-        rounded = Rounded.of(entries, centre, coarse_type())
+        rounded = Rounded.of(entries, centre, product_type(entries.device))
         factors = pad(rounded.factors(left=False), (0, 0, 0, -len(entries) % block))
         factors[len(entries) :, -2] = 2 * FAR
         room = torch.empty(queries, len(factors), dtype=factors.dtype)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ae_lightning.data.batches import Array
 from ae_lightning.data.rows import Rows
+from ae_lightning.nn.precision import multiplies_bf16
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.trainer import precision
 
@@ -25,8 +26,8 @@ def fingerprint(stack: Stack, data: Iterable[Array], how: Fit) -> str:
     """
     digest = hashlib.sha256(how.training.model_dump_json().encode())
     objective = [sorted(table.items()) for table in (how.penalties, how.corruption)]
-    width = precision(how.environment)
-    settings = (objective, how.views, stack.specs, how.kind, how.origin, width)
+    numbers = precision(how.environment), multiplies_bf16(how.environment.accelerator)
+    settings = (objective, how.views, stack.specs, how.kind, how.origin, numbers)
     digest.update(repr(settings).encode())
     digest.update((how.source or contents(layers(stack), data)).encode())
     return digest.hexdigest()[:16]

@@ -4,9 +4,8 @@ import logging
 import warnings
 from typing import Any
 
-import torch
-
 from ae_lightning.config import Environment
+from ae_lightning.nn.precision import multiplies_bf16
 from ae_lightning.training.strategies import STRATEGIES
 
 for _name in ("lightning.pytorch", "lightning.fabric"):
@@ -45,13 +44,3 @@ def precision(environment: Environment) -> str:
     if environment.precision != "auto":
         return environment.precision
     return "bf16-mixed" if multiplies_bf16(environment.accelerator) else "32-true"
-
-
-def multiplies_bf16(accelerator: str) -> bool:
-    """Whether the device that Lightning would pick has matrix instructions for bf16."""
-    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if accelerator in ("auto", "cpu"):
-        capabilities = torch.backends.cpu.get_cpu_capability()
-        return capabilities.startswith("AVX512") and bool(torch.cpu._is_avx512_bf16_supported())
-    return False

@@ -16,6 +16,7 @@ from ae_lightning.data.download import SourceError
 from ae_lightning.data.pins import Dataset, Pin
 from ae_lightning.data.sources import Source
 from ae_lightning.errors import UserError
+from tests.conftest import PATIENCE
 
 FILES = {"images": b"\x00\x01\x02\x03" * 5000, "labels": b"\x07\x08"}
 DATA = Path(__file__).parents[2] / "data"
@@ -194,7 +195,7 @@ def test_full_disk(tmp_path):
 
 
 def test_two_fetches_at_once(toy, tmp_path):
-    both = threading.Barrier(2, timeout=20)
+    both = threading.Barrier(2, timeout=PATIENCE)
 
     def slow(folder, on_bytes):
         both.wait()

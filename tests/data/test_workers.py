@@ -10,6 +10,7 @@ import pytest
 
 from ae_lightning.data.workers import workers
 from ae_lightning.errors import UserError
+from tests.conftest import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,7 +67,7 @@ def test_workers_do_not_outlive_a_killed_parent(tmp_path, number):
         children = psutil.Process(process.pid).children(recursive=True)
         assert len(children) >= 2
         process.send_signal(number)
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE
         while any(map(psutil.Process.is_running, children)) and time.monotonic() < end:
             time.sleep(0.05)
         left = [child for child in children if child.is_running()]

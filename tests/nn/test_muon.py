@@ -3,11 +3,19 @@ import copy
 import pytest
 import torch
 
+from ae_lightning.nn import muon
 from ae_lightning.nn.muon import POLAR_EXPRESS, Muon, orthogonalize
 
 BAND = (0.15, 1.95)
 """Where three steps bring every singular value above 1/300 of the Frobenius norm: the polynomials'
 extremes there are 0.187 and 1.866, the rest is bf16."""
+
+
+@pytest.fixture(params=[torch.bfloat16, torch.float32], ids=str, autouse=True)
+def product_type(request, monkeypatch):
+    """Both kinds of products, whatever this processor multiplies."""
+    monkeypatch.setattr(muon, "product_type", lambda device: request.param)
+    return request.param
 
 
 def matrix(rows, columns, smallest=0.05):
@@ -40,6 +48,10 @@ def test_singular_values_follow_the_polynomials():
         expected = a * expected + b * expected**3 + c * expected**5
     values = (left.T @ orthogonalize(x[None])[0].float() @ right).diagonal()
     torch.testing.assert_close(values.double(), expected, atol=0.05, rtol=0.05)
+
+
+def test_products_are_of_the_type_that_the_device_multiplies_fastest(product_type):
+    assert orthogonalize(matrix(4, 9)[0][None]).dtype == product_type
 
 
 def test_zero_stays_zero_beside_others():

@@ -18,7 +18,7 @@ from ae_lightning.config import load
 from ae_lightning.page.build import write_page
 from tests.page.conftest import ROOT, decoded, shade
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 FLAGS = (
     "--headless",

@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.conftest import PATIENCE
 
 TOY = """
 stages:
@@ -62,7 +62,7 @@ def start_flow(root: Path, *targets: str) -> "subprocess.Popen[str]":
 
 def run_flow(root: Path, *targets: str) -> tuple[int, str]:
     flow = start_flow(root, *targets)
-    output, _ = flow.communicate(timeout=100)
+    output, _ = flow.communicate(timeout=PATIENCE)
     return flow.returncode, output
 
 
@@ -72,10 +72,3 @@ def sleepers(mark: str) -> list[int]:
         for process in psutil.process_iter(["cmdline", "status"])
         if mark in (process.info["cmdline"] or []) and process.info["status"] != "zombie"
     ]
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 40.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+from tests.conftest import PATIENCE
+
 
 def free_port() -> int:
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
@@ -19,7 +21,7 @@ def running(command: list[str], port: int, **options: object) -> Iterator[None]:
     """A server as leader of its own process group, ended by that group's id."""
     process = subprocess.Popen(command, start_new_session=True, **options)  # type: ignore[call-overload]
     try:
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + PATIENCE
         while True:
             with closing(socket.socket()) as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -20,7 +20,7 @@ START = (*PREFECT, "deployment", "run", "variant/variant", "-p", "name=prepare@a
 WORK = (*PREFECT, "worker", "start", "--pool", "local", "--limit", "1", "--run-once")
 GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@b")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 
 def call(*command: str, at: Path) -> str:

@@ -15,7 +15,8 @@ from ae_lightning.errors import UserError
 from pipelines import devices
 from pipelines.devices import NONE, VISIBLE, Devices, Pool
 from pipelines.processes import Group
-from tests.pipelines.conftest import run_flow, sleepers, wait_for
+from tests.conftest import PATIENCE, wait_for
+from tests.pipelines.conftest import run_flow, sleepers
 
 # As nvidia-smi 580 prints them; the second machine's first GPU is cut into two parts.
 WHOLE = """GPU 0: NVIDIA H200 (UUID: GPU-0a)
@@ -190,9 +191,9 @@ def test_who_gives_up_gets_none_and_holds_up_nobody() -> None:
         last = threads.submit(lambda: _taken(pool, wanted))
         wait_for(lambda: waiting(pool) == 2)
         cancelled.set()
-        assert gone.result(5) == ()
+        assert gone.result(PATIENCE) == ()
         assert not last.done()
-    assert last.result(5) == ("a",)
+    assert last.result(PATIENCE) == ("a",)
 
 
 def _taken(pool: Pool, given_up: Callable[[], bool]) -> tuple[str, ...]:
@@ -212,8 +213,8 @@ def test_a_cancelled_flow_ends_who_has_a_device_and_who_waits_for_one() -> None:
         ends = [threads.submit(stage, f"pretrain@{name}") for name in "xy"]
         wait_for(lambda: sleepers("98765.7") and waiting(shared.pool) == 1)
         group.end()
-        assert [end.result(10) for end in ends] == ["cancel", "cancel"]
-    wait_for(lambda: not sleepers("98765.7"), 3)
+        assert [end.result(PATIENCE) for end in ends] == ["cancel", "cancel"]
+    wait_for(lambda: not sleepers("98765.7"))
     with shared.pool.lend(1, wanted) as lent:
         assert lent == ("a",)
 

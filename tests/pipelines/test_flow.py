@@ -11,7 +11,8 @@ from ae_lightning.errors import UserError
 from pipelines.lock import only_flow
 from pipelines.reproduce import stage_timeout
 from pipelines.results import measured, metrics_rows
-from tests.pipelines.conftest import TOY, run_flow, sleepers, start_flow, wait_for
+from tests.conftest import PATIENCE, wait_for
+from tests.pipelines.conftest import TOY, run_flow, sleepers, start_flow
 
 
 @pytest.mark.parametrize("text", ["soon", "-1", "0", "nan"])
@@ -76,8 +77,8 @@ def test_nothing_survives_the_end_of_the_flow(toy: Path, number: int) -> None:
     try:
         wait_for(lambda: len(sleepers(mark)) == 2)
         flow.send_signal(number)
-        flow.wait(30)
-        wait_for(lambda: not sleepers(mark), 15)
+        flow.wait(PATIENCE)
+        wait_for(lambda: not sleepers(mark))
     finally:
         flow.kill()
         flow.communicate()

@@ -13,6 +13,7 @@ from ae_lightning.errors import UserError
 from pipelines import dvc, graph
 from pipelines.processes import Group
 from pipelines.reproduce import StageError, reproduce
+from tests.conftest import PATIENCE
 from tests.pipelines.conftest import run_flow, sleepers, start_flow
 
 ONE = """
@@ -34,7 +35,7 @@ def one(toy: Path) -> Path:
 
 
 def bring(root: Path) -> str:
-    options = {"root": root, "flow_run_id": "", "timeout": 60.0}
+    options = {"root": root, "flow_run_id": "", "timeout": PATIENCE}
     return reproduce("one", Group(), lambda _: None, **options).how  # type: ignore[arg-type]
 
 
@@ -56,7 +57,7 @@ def test_another_dvc_is_waited_for(one: Path) -> None:
             lock.close()
         if "will be tried again" in line:
             entries.unlink()
-    assert flow.wait(30) == 0, "".join(seen)
+    assert flow.wait(PATIENCE) == 0, "".join(seen)
     assert any("is busy" in line for line in seen)
     assert (one / "made").read_text() == "changed"
 
@@ -66,11 +67,11 @@ def test_a_stage_that_hangs_is_ended(toy: Path, monkeypatch: pytest.MonkeyPatch)
     (toy / "dvc.yaml").write_text(
         "stages: {hang: {cmd: 'touch begun; sleep 98765.5 & sleep 98765.5', outs: [made]}}"
     )
-    monkeypatch.setenv("AE_STAGE_TIMEOUT", "8")
+    monkeypatch.setenv("AE_STAGE_TIMEOUT", "20")
     code, output = run_flow(toy)
     assert code == 1, output
     assert (toy / "begun").exists()
-    assert "hang: took longer than AE_STAGE_TIMEOUT allows (8 s)" in output
+    assert "hang: took longer than AE_STAGE_TIMEOUT allows (20 s)" in output
     assert not sleepers("98765.5")
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from pipelines import identity, runs, store, tracking
 from pipelines.publish import publish
+from tests.conftest import PATIENCE
 from tests.pipelines.servers import free_port, running
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ with tracking.start(experiment="pair", name=sys.argv[1], stage="finetune", param
         run.log_metrics({{"val/loss": float(epoch), "train/loss": 2.0 * epoch}}, step=epoch)
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 def program(name: str) -> str:
@@ -182,7 +183,7 @@ def test_two_processes_write_at_the_same_time(
     for writer in writers:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "open\n"
-    assert [writer.communicate("go\n", timeout=200)[1] for writer in writers] == ["", ""]
+    assert [writer.communicate("go\n", timeout=PATIENCE)[1] for writer in writers] == ["", ""]
     client = runs.MlflowClient(address)
     pair = client.get_experiment_by_name("pair")
     found = client.search_runs([pair.experiment_id])
@@ -214,7 +215,7 @@ def test_a_database_that_is_away_is_told_once_without_the_password(
     assert '"nowhere" does not exist' in record.getMessage()
     assert PASSWORD not in record.getMessage()
     assert PASSWORD not in store.shown()
-    assert time.monotonic() - begun < 10  # MLflow itself tries for 102 seconds
+    assert time.monotonic() - begun < 60  # MLflow itself tries for 102 seconds
 
 
 def test_ae_ui_shows_a_database_without_a_server(

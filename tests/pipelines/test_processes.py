@@ -11,7 +11,8 @@ import pytest
 from ae_lightning.errors import UserError
 from pipelines.lock import only_flow
 from pipelines.processes import Group
-from tests.pipelines.conftest import sleepers, wait_for
+from tests.conftest import wait_for
+from tests.pipelines.conftest import sleepers
 
 
 def run_in_group(group: Group, script: str, **options: float) -> tuple[object, list[str]]:
@@ -29,13 +30,13 @@ def test_timeout_ends_the_whole_group_even_if_it_will_not() -> None:
     script = "trap '' TERM; (trap '' TERM; sleep 98765.1 & wait) & sleep 98765.1; sleep 98765.1"
     end, _ = run_in_group(Group(grace=0.5), script, timeout=0.5)
     assert end.by == "timeout"
-    wait_for(lambda: not sleepers("98765.1"), 3)
+    wait_for(lambda: not sleepers("98765.1"))
 
 
 def test_what_a_command_leaves_behind_is_ended() -> None:
     end, _ = run_in_group(Group(), "sleep 98765.2 & exit 0")
     assert (end.code, end.by) == (0, "itself")
-    wait_for(lambda: not sleepers("98765.2"), 3)
+    wait_for(lambda: not sleepers("98765.2"))
 
 
 def test_an_ended_group_starts_nothing() -> None:
@@ -48,7 +49,7 @@ def test_an_ended_group_starts_nothing() -> None:
 def test_two_holders_of_the_lock(toy: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from pipelines.lock import only_flow\n"
-        "with only_flow(Path.cwd()): print('held', flush=True); time.sleep(60)"
+        "with only_flow(Path.cwd()): print('held', flush=True); time.sleep(600)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code], cwd=toy, stdout=subprocess.PIPE)
     assert holder.stdout is not None

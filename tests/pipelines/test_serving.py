@@ -33,7 +33,7 @@ variants:
 """
 
 VIEW = re.compile(r"viewStateShareKey=(\w+)")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

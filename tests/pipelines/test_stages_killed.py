@@ -93,7 +93,6 @@ def curve(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_killed_stages_end_with_the_files_of_undisturbed_ones(tmp_path: Path) -> None:
     calm, killed = make_project(tmp_path / "calm"), make_project(tmp_path / "killed")
     for folder in (calm, killed):

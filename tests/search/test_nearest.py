@@ -13,9 +13,9 @@ TYPES = [torch.bfloat16, torch.float32]
 
 
 @pytest.fixture(params=TYPES, ids=["bfloat16", "float32"], autouse=True)
-def _coarse_type(request, monkeypatch):
+def _product_type(request, monkeypatch):
     """Both kinds of products, whatever this processor multiplies."""
-    monkeypatch.setattr(coarse, "coarse_type", lambda: request.param)
+    monkeypatch.setattr(coarse, "product_type", lambda device: request.param)
 
 
 def every_pair(queries, database, count):

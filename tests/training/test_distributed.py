@@ -12,15 +12,17 @@ import numpy as np
 import psutil
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+from tests.conftest import PATIENCE
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = str(Path(__file__).with_name("trainings.py"))
 TORCHRUN = str(Path(sys.executable).with_name("torchrun"))
 TOLERANCE = 1e-5
 """Of the greatest number: sums over processes are rounded in another order than sums in one."""
 
-BOUND = 30.0
-"""Seconds in which every process is gone once one of them is."""
+BOUND = PATIENCE
+"""Seconds in which every process must be gone once one of them is."""
 
 SPLIT = ("plain", "tied", "conv", "sequence", "views", "greedy")
 """Trainings whose weights may be split: by AdamW, derived once."""

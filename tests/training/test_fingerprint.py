@@ -9,6 +9,7 @@ from ae_lightning.nn import storage
 from ae_lightning.nn.dense import DenseSpec
 from ae_lightning.nn.stack import Stack
 from ae_lightning.nn.weights import Weighting
+from ae_lightning.training import fingerprint as module
 from ae_lightning.training.fingerprint import fingerprint
 from ae_lightning.training.fit import Fit
 
@@ -45,6 +46,14 @@ def test_where_it_runs_is_no_part_of_a_training(stack, how):
 
 def test_how_wide_numbers_are_is_a_part(stack, how):
     assert named(stack, settled(how(), precision="bf16-mixed")) != named(stack, how())
+
+
+def test_the_type_of_the_optimisers_products_is_a_part(stack, how, monkeypatch):
+    names = set()
+    for fast in (True, False):
+        monkeypatch.setattr(module, "multiplies_bf16", lambda accelerator, fast=fast: fast)
+        names.add(named(stack, settled(how(), precision="32-true")))
+    assert len(names) == 2
 
 
 def test_all_that_decides_the_result_is_a_part(stack, how):
