@@ -4,6 +4,7 @@ Whatever is heavy is imported inside the command that needs it, so that ``ae --h
 """
 
 import importlib
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -24,8 +25,18 @@ Name = Annotated[str, typer.Argument(help="Its name in params.yaml.")]
 
 
 def _stage(stage: str, *names: str | int) -> None:
-    """Run one stage's module."""
+    """Run one stage's module; for DVC, only if it will record the digest of this code."""
+    if "DVC_STAGE" in os.environ:
+        from pipelines.code_digest import digests
+
+        digests.check(stage, str(names[0]) if names else None)
     importlib.import_module(f"pipelines.stages.{stage}").run(*names)
+
+
+@app.command(rich_help_panel=STAGES)
+def code() -> None:
+    """Write what the code means for each stage and item, by which DVC tells what is stale."""
+    importlib.import_module("pipelines.stages.code").run()
 
 
 @app.command(rich_help_panel=STAGES)

@@ -18,6 +18,9 @@ from pathlib import Path
 from ae_lightning.errors import UserError
 from pipelines import dvc
 
+CODE = "code"
+"""The stage that says what the code means, on which all others stand."""
+
 # A quoted name, in which \" and \\ are escaped; an arrow; or a bare word.
 _DOT_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|(->)|([^\s";\[\]{}]+)')
 
@@ -121,16 +124,16 @@ def unchanged(root: Path, graph: Graph) -> frozenset[str]:
     """Return the stages that DVC would skip, found in one go.
 
     A stage below a changed one is not among them: whether it changes is known only when the one
-    above has run. If DVC cannot tell (its lock is held), none is, and each will be asked apart.
+    above has run. What the stage ``code`` will write is known before, as code.yaml has been
+    refreshed. If DVC cannot tell (its lock is held), none is, and each will be asked apart.
     """
     try:
         status = json.loads(_ask(root, "status", "--json", *graph.stages))
     except (UserError, json.JSONDecodeError):
         return frozenset()
-    stale = {
-        below for stage in status if stage in graph.stages for below in graph.downstream[stage]
-    }
-    return frozenset(graph.stages) - stale
+    changed = set(status).intersection(graph.stages)
+    below = (graph.downstream[stage] for stage in changed - {CODE})
+    return frozenset(graph.stages).difference(changed, *below)
 
 
 def _ask(root: Path, *arguments: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from pipelines import graph as graphs
+from pipelines.code_digest import digests
 from pipelines.devices import Devices, of_this_machine
 from pipelines.graph import Graph
 from pipelines.processes import Group
@@ -49,8 +50,12 @@ class Plan:
 
     @cached_property
     def settled(self) -> frozenset[str]:
-        """The stages that DVC has found unchanged, asked once."""
-        return frozenset() if self.force else graphs.unchanged(self.root, self.graph)
+        """The stages that DVC has found unchanged, asked once code.yaml is that of this code."""
+        if self.force:
+            return frozenset()
+        if graphs.CODE in self.graph.stages:
+            digests.refresh(self.root)
+        return graphs.unchanged(self.root, self.graph)
 
     def bring(
         self, stage: str, group: Group, emit: Callable[[str], None], flow_run_id: str

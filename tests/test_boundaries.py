@@ -1,4 +1,4 @@
-"""Who may import what, and that dvc.yaml names the code that each stage really uses."""
+"""Who may import what."""
 
 import ast
 import subprocess
@@ -7,13 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 ROOT = Path(__file__).parents[1]
 OURS = ("ae_lightning", "pipelines")
-STAGES = sorted(p.stem for p in ROOT.glob("pipelines/stages/[a-z]*.py"))
-# It records what happens and decides nothing, so an edit to it rebuilds nothing.
-RECORDING = "pipelines/tracking.py"
 
 
 def python_files() -> Iterator[Path]:
@@ -28,36 +24,6 @@ def imports(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             yield str(node.module)
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def our_modules(path: Path) -> Iterator[Path]:
-    for name in imports(path):
-        file = Path(*name.split(".")).with_suffix(".py")
-        if name.startswith(OURS) and (ROOT / file).exists():
-            yield file
-
-
-def used_by(path: Path) -> set[str]:
-    """The module and all of ours that it imports, directly or not."""
-    found: set[str] = set()
-    queue = [path]
-    while queue:
-        file = queue.pop()
-        if str(file) not in found and str(file) != RECORDING:
-            found.add(str(file))
-            queue += our_modules(ROOT / file)
-    return found
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_dvc_lists_exactly_the_code_a_stage_imports(stage: str) -> None:
-    definition = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]
-    deps = definition.get("do", definition)["deps"]
-    listed = {dep for dep in deps if dep.startswith(OURS)}
-    used = used_by(Path("pipelines/stages") / f"{stage}.py")
-    beside = {Path(module).parent / "assets" for module in used}
-    used |= {str(folder) for folder in beside if (ROOT / folder).exists()}
-    assert listed == used, f"in dvc.yaml, {stage} must list:\n" + "\n".join(sorted(used))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from ae_lightning.data import pins
 from ae_lightning.data.prepare_documents import write_documents
@@ -12,8 +12,9 @@ from ae_lightning.data.prepare_images import write_arrays
 from ae_lightning.datasets import Dataset
 from ae_lightning.errors import UserError
 from ae_lightning.files import replaced
+from ae_lightning.registry import NamedBy
 
-KINDS: dict[str, Callable[[str, Any, Path], None]] = {
+KINDS: Annotated[dict[str, Callable[[str, Any, Path], None]], NamedBy(values=("dataset.kind",))] = {
     "idx": write_arrays,
     "npy": write_arrays,
     "folder": write_folder,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from scipy.sparse import csr_array, load_npz
 
 from ae_lightning.data.counts import Counts
 from ae_lightning.errors import UserError
+from ae_lightning.registry import NamedBy
 
 SPLITS = ("train", "validation", "test")
 
@@ -115,7 +116,7 @@ def _images(data: Prepared, split: str) -> NDArray[np.uint8]:
     return data.array(f"{split}_inputs.npy")
 
 
-INPUTS: dict[str, Callable[[Prepared, str], Any]] = {
+INPUTS: Annotated[dict[str, Callable[[Prepared, str], Any]], NamedBy(values=("dataset.kind",))] = {
     "idx": _images,
     "npy": _images,
     "folder": _images,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from ae_lightning.evaluation.found import Case, Found
 from ae_lightning.evaluation.scores import Metrics
 from ae_lightning.files import replaced, rounded, write_json
 from ae_lightning.nn.stack import Stack
+from ae_lightning.registry import NamedBy
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Kind:
     baseline: Callable[[Prepared], Metrics]
 
 
-KINDS: dict[str, Kind] = {
+KINDS: Annotated[dict[str, Kind], NamedBy(values=("dataset.kind",))] = {
     "idx": Kind(images.STROKES.evaluate, images.STROKES.baseline),
     "npy": Kind(images.PICTURES.evaluate, images.PICTURES.baseline),
     "folder": Kind(images.PICTURES.evaluate, images.PICTURES.baseline),

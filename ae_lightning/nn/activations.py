@@ -1,10 +1,13 @@
 """Activations by name: the table that layers and their configuration share."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from ae_lightning.registry import NamedBy
 
 
 def linear(x: Tensor) -> Tensor:
@@ -36,7 +39,10 @@ def unit(x: Tensor) -> Tensor:
 
 Activation = Callable[[Tensor], Tensor]
 
-ACTIVATIONS: dict[str, Activation] = {
+ACTIVATIONS: Annotated[
+    dict[str, Activation],
+    NamedBy(values=("activation", "code_activation", "output"), always=("linear",)),
+] = {
     "linear": linear,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
@@ -51,5 +57,8 @@ ACTIVATIONS: dict[str, Activation] = {
 OF_ROWS = ("unit",)
 """Activations in which a unit's answer depends on the others', too."""
 
-OUTPUTS: dict[str, Activation] = {**ACTIVATIONS, "softmax": softmax}
+OUTPUTS: Annotated[dict[str, Activation], NamedBy(values=("output",))] = {
+    **ACTIVATIONS,
+    "softmax": softmax,
+}
 """What a reconstruction may answer with: also what is no function of one unit alone."""

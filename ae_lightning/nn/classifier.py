@@ -63,7 +63,7 @@ def untrained(below: Stack) -> Stack:
 
     The first step, which is no weight, stays.
     """
-    new = storage.build(below.specs)  # type: ignore[arg-type]
+    new = storage.build(below.specs)
     for parameter in new.parameters():
         if parameter.ndim > 1:
             nn.init.kaiming_normal_(parameter)

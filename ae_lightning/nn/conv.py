@@ -70,7 +70,7 @@ class ConvSpec(Spec):
     @model_validator(mode="after")
     def _sizes_agree(self) -> Self:
         channels, height, width = self.shape
-        maps, rows, columns = self.pooled
+        maps, rows, columns = self.image
         if height % self.pool or width % self.pool:
             raise ValueError(
                 f"pool: must divide the image's height and width, found {self.pool} for "
@@ -95,7 +95,7 @@ class ConvSpec(Spec):
         return self
 
     @property
-    def pooled(self) -> tuple[int, int, int]:
+    def image(self) -> tuple[int, int, int]:
         """(maps, height, width) of the code: the ``shape`` of a convolutional layer on top."""
         return self.maps, self.shape[1] // self.pool, self.shape[2] // self.pool
 
@@ -114,6 +114,7 @@ class ConvLayer(AutoencoderLayer):
     """
 
     spec: ConvSpec
+    spec_class = ConvSpec
 
     def __init__(self, spec: ConvSpec) -> None:
         super().__init__(spec)
@@ -153,7 +154,7 @@ class ConvLayer(AutoencoderLayer):
             UserError: for unpooling with switches without positions.
         """
         unpool = UNPOOLINGS[self.spec.unpooling]
-        pooled = _images(code, self.spec.pooled)
+        pooled = _images(code, self.spec.image)
         return _flat(
             unpool(pooled, positions, self.decoder_weight, self.decoder_bias, self.spec.pool)
         )

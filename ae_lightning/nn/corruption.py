@@ -6,9 +6,12 @@ are those of Vincent et al. (2010), Stacked denoising autoencoders, section 3.3.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Annotated
 
 import torch
 from torch import Tensor
+
+from ae_lightning.registry import NamedBy
 
 
 def mask(x: Tensor, strength: Tensor | float) -> Tensor:
@@ -27,7 +30,10 @@ def salt_and_pepper(x: Tensor, strength: Tensor | float) -> Tensor:
     return x.masked_fill(draw < strength, 0).masked_fill_(draw < strength / 2, 1)
 
 
-CORRUPTIONS: dict[str, Callable[[Tensor, Tensor | float], Tensor]] = {
+CORRUPTIONS: Annotated[
+    dict[str, Callable[[Tensor, Tensor | float], Tensor]],
+    NamedBy(keys=("corruption", "unlabelled.corruption")),
+] = {
     "mask": mask,
     "gaussian": gaussian,
     "salt-and-pepper": salt_and_pepper,

@@ -18,6 +18,8 @@ class DenseSpec(Spec):
 class DenseLayer(AutoencoderLayer):
     """``code = activation(W x + b)`` and back ``output(V code + c)``, weights not tied."""
 
+    spec_class = DenseSpec
+
     def __init__(self, spec: DenseSpec) -> None:
         super().__init__(spec)
         self.encoder = nn.Linear(spec.inputs, spec.units)
@@ -45,6 +47,8 @@ class TiedLayer(AutoencoderLayer):
 
     There is a single parameter, so that the weights are tied through training, saving and loading.
     """
+
+    spec_class = DenseSpec
 
     def __init__(self, spec: DenseSpec) -> None:
         super().__init__(spec)

@@ -1,6 +1,7 @@
 """What every kind of autoencoder layer is: an encoder and its mirror, with one specification."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
@@ -24,6 +25,11 @@ class Spec(BaseModel):
     inputs: int
     units: int
 
+    @property
+    def image(self) -> tuple[int, ...]:
+        """(channels, height, width) of a code that is an image; empty where it is none."""
+        return ()
+
 
 class AutoencoderLayer(nn.Module, ABC):
     """One encoder layer with its decoder: trained, saved and unrolled as a pair.
@@ -33,6 +39,7 @@ class AutoencoderLayer(nn.Module, ABC):
     unpooling with switches; None for every other layer.
     """
 
+    spec_class: ClassVar[type[Spec]]
     takes_sequences = False
 
     def __init__(self, spec: Spec) -> None:

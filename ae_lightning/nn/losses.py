@@ -4,11 +4,13 @@ Legend: ``logits`` (batch, features) outputs before their activation, ``target``
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from ae_lightning.nn.activations import Activation
+from ae_lightning.registry import NamedBy
 
 
 def squared_error(logits: Tensor, target: Tensor, output: Activation) -> Tensor:
@@ -30,7 +32,14 @@ def multinomial(logits: Tensor, target: Tensor, output: Activation) -> Tensor:
     return -(target * F.log_softmax(logits.float(), dim=1)).sum(1).mean()
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor, Activation], Tensor]] = {
+LOSSES: Annotated[
+    dict[str, Callable[[Tensor, Tensor, Activation], Tensor]],
+    NamedBy(
+        values=("train.loss", "output", "activation"),
+        also={"sigmoid": ("cross-entropy",), "softmax": ("multinomial",)},
+        always=("squared-error",),
+    ),
+] = {
     "squared-error": squared_error,
     "cross-entropy": cross_entropy,
     "multinomial": multinomial,

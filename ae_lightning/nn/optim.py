@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from ae_lightning.items import Training
 from ae_lightning.nn.muon import Muon
+from ae_lightning.registry import NamedBy
 
 Groups = list[dict[str, Any]]
 
@@ -35,13 +36,15 @@ def _muon(groups: Groups, training: Training) -> Optimizer:
     return Muon(groups, training.learning_rate, momentum=training.momentum)
 
 
-OPTIMIZERS: dict[str, Callable[[Groups, Training], Optimizer]] = {
+OPTIMIZERS: Annotated[
+    dict[str, Callable[[Groups, Training], Optimizer]], NamedBy(values=("train.optimizer",))
+] = {
     "adamw": _adamw,
     "sgd": _sgd,
     "muon": _muon,
 }
 
-SCHEDULES: dict[str, Callable[[float], float]] = {
+SCHEDULES: Annotated[dict[str, Callable[[float], float]], NamedBy(values=("train.schedule",))] = {
     "constant": lambda progress: 1.0,
     "linear": lambda progress: 1.0 - progress,
     "cosine": lambda progress: (1.0 + math.cos(math.pi * progress)) / 2,

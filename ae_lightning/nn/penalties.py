@@ -4,11 +4,13 @@ Legend: ``x`` (batch, features) the encoder's input, ``code`` (batch, code) its 
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 from torch import Tensor
 
 from ae_lightning.nn.jacobian import contractive
 from ae_lightning.nn.stack import Stack
+from ae_lightning.registry import NamedBy
 
 
 def l1(code: Tensor) -> Tensor:
@@ -21,7 +23,10 @@ def l2(code: Tensor) -> Tensor:
     return code.float().square().sum(1).mean()
 
 
-PENALTIES: dict[str, Callable[[Stack, Tensor, Tensor], Tensor]] = {
+PENALTIES: Annotated[
+    dict[str, Callable[[Stack, Tensor, Tensor], Tensor]],
+    NamedBy(switches=("l1", "l2", "contractive")),
+] = {
     "l1": lambda stack, x, code: l1(code),
     "l2": lambda stack, x, code: l2(code),
     "contractive": contractive,

@@ -93,6 +93,7 @@ class SequenceLayer(AutoencoderLayer):
     """
 
     spec: SequenceSpec
+    spec_class = SequenceSpec
     takes_sequences = True
 
     def __init__(self, spec: SequenceSpec) -> None:

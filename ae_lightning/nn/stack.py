@@ -6,7 +6,7 @@ Encoding goes up through the layers, decoding down again, so a stack of greedily
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,12 @@ from ae_lightning.nn.dense import DenseLayer, DenseSpec, TiedLayer
 from ae_lightning.nn.first import FirstStep
 from ae_lightning.nn.layer import AutoencoderLayer, Spec
 from ae_lightning.nn.sequence import SequenceLayer
+from ae_lightning.registry import NamedBy
 
-LAYER_KINDS: dict[str, Callable[[Any], AutoencoderLayer]] = {
+LAYER_KINDS: Annotated[
+    dict[str, type[AutoencoderLayer]],
+    NamedBy(values=("kind", "layer"), also={"rbm": ("tied",)}, always=("dense",)),
+] = {
     "dense": DenseLayer,
     "tied": TiedLayer,
     "conv": ConvLayer,

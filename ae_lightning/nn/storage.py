@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -20,16 +20,27 @@ from torch import Tensor
 from ae_lightning.errors import UserError
 from ae_lightning.files import replaced
 from ae_lightning.items import WeightsName
-from ae_lightning.nn.conv import ConvSpec
-from ae_lightning.nn.dense import DenseSpec
 from ae_lightning.nn.first import FirstStep
-from ae_lightning.nn.sequence import SequenceSpec
+from ae_lightning.nn.layer import Spec
 from ae_lightning.nn.stack import LAYER_KINDS, Stack
 from ae_lightning.nn.weights import Weighting
 from ae_lightning.nn.whitening import Whitening
 
 WEIGHTING, WHITENING = "weighting.safetensors", "whitening.safetensors"
-AnySpec = Annotated[DenseSpec | ConvSpec | SequenceSpec, Field(discriminator="kind")]
+
+
+def _spec(content: Any) -> Spec:
+    """A layer's spec as the class that belongs to its kind."""
+    if isinstance(content, Spec):
+        return content
+    try:
+        spec_class = LAYER_KINDS[content["kind"]].spec_class
+    except (KeyError, TypeError) as error:
+        raise ValueError("kind: must be that of a layer") from error
+    return spec_class.model_validate(content)
+
+
+AnySpec = Annotated[SerializeAsAny[Spec], BeforeValidator(_spec)]
 
 
 class ModelFile(BaseModel):
@@ -48,7 +59,7 @@ class ModelFile(BaseModel):
     whitened: Literal[True] | None = None
 
 
-def build(specs: Sequence[AnySpec]) -> Stack:
+def build(specs: Sequence[Spec]) -> Stack:
     """A stack of new layers at random weights."""
     return Stack([LAYER_KINDS[spec.kind](spec) for spec in specs])
 

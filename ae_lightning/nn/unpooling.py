@@ -7,12 +7,14 @@ convolution with reversed kernels and zeros around the image.
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from ae_lightning.errors import UserError
 from ae_lightning.items import UnpoolingName
+from ae_lightning.registry import NamedBy
 
 Unpooling = Callable[[Tensor, Tensor | None, Tensor, Tensor, int], Tensor]
 """(pooled, positions, weight, bias, pool) to the image: unpooling and deconvolution."""
@@ -58,7 +60,7 @@ def transposed(
     )
 
 
-UNPOOLINGS: dict[UnpoolingName, Unpooling] = {
+UNPOOLINGS: Annotated[dict[UnpoolingName, Unpooling], NamedBy(values=("unpooling",))] = {
     "switches": switches,
     "repeat": repeat,
     "transposed": transposed,

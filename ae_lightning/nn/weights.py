@@ -6,6 +6,7 @@ count is 0 (Manning, Raghavan & Schütze 2008, section 6.2 to 6.4).
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
 from scipy.sparse import csr_array, vstack
@@ -16,6 +17,7 @@ from ae_lightning.data.counts import Counts
 from ae_lightning.items import WeightsName
 from ae_lightning.nn.activations import Activation, softmax, unit
 from ae_lightning.nn.first import FirstStep
+from ae_lightning.registry import NamedBy
 
 CHUNK = 2000
 
@@ -40,7 +42,10 @@ def tfidf(counts: Tensor, idf: Tensor) -> Tensor:
     return log_counts(counts, idf) * idf
 
 
-WEIGHTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+WEIGHTS: Annotated[
+    dict[str, Callable[[Tensor, Tensor], Tensor]],
+    NamedBy(values=("weights",), always=("binary", "tfidf")),
+] = {
     "binary": binary,
     "counts": occurrences,
     "log-counts": log_counts,

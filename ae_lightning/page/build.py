@@ -3,11 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment, FileSystemLoader
 from plotly.offline import get_plotlyjs
 
 from ae_lightning.config import Params
@@ -19,6 +18,7 @@ from ae_lightning.page.examples import examples, planes, strokes
 from ae_lightning.page.lines import learning, recall
 from ae_lightning.page.results import Results
 
+ASSETS = Path(__file__).with_name("assets")
 VERDICTS = ("holds", "depends", "does not hold", "not measured")
 """In the order in which they are counted."""
 
@@ -75,7 +75,7 @@ def write_page(
         "plotly": get_plotlyjs(),
     }
     templates = Environment(
-        loader=PackageLoader("ae_lightning.page", "assets"),
+        loader=FileSystemLoader(ASSETS),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -159,4 +159,4 @@ def _json(content: Any) -> str:
 
 
 def _asset(name: str) -> str:
-    return (files("ae_lightning.page") / "assets" / name).read_text(encoding="utf-8")
+    return (ASSETS / name).read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
@@ -14,6 +14,7 @@ from ae_lightning.nn.conv import ConvSpec
 from ae_lightning.nn.dense import DenseSpec
 from ae_lightning.nn.layer import AutoencoderLayer, Spec
 from ae_lightning.nn.stack import Stack
+from ae_lightning.registry import NamedBy
 from ae_lightning.training.boltzmann import ContrastiveDivergence
 from ae_lightning.training.fit import Fit, Reconstruction
 from ae_lightning.training.views import ViewReconstruction
@@ -39,8 +40,7 @@ class Ground:
             if len(self.shape) == 2:
                 return (1, *self.shape)
             return (self.shape[2], *self.shape[:2]) if len(self.shape) == 3 else ()
-        spec = self.below.specs[-1]
-        return spec.pooled if isinstance(spec, ConvSpec) else ()
+        return self.below.specs[-1].image
 
     def output(self, layer: Layer) -> str:
         """Activation of what the layer reconstructs."""
@@ -124,7 +124,7 @@ def _contrastive_divergence(layer: Layer) -> Callable[[Stack, Fit], Reconstructi
     return lambda stack, how: ContrastiveDivergence(stack, how, layer.cd_steps)
 
 
-KINDS: dict[str, Kind] = {
+KINDS: Annotated[dict[str, Kind], NamedBy(values=("kind",))] = {
     "dense": Kind(dense),
     "tied": Kind(dense),
     "conv": Kind(convolution),

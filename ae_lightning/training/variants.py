@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Annotated
 
 import lightning
 
@@ -12,6 +13,7 @@ from ae_lightning.data.prepared import Prepared
 from ae_lightning.items import Variant
 from ae_lightning.nn import storage
 from ae_lightning.nn.stack import Stack, chain_specs
+from ae_lightning.registry import NamedBy
 from ae_lightning.training.callbacks import write_curve
 from ae_lightning.training.documents import Surroundings, surround, weighting
 from ae_lightning.training.first_step import first_step
@@ -80,7 +82,9 @@ def _nothing_learned(how: Fit) -> None:
         write_curve([], how.curve)
 
 
-FITTERS: dict[str, Callable[[Variant, Stack, Prepared, Fit], Stack]] = {
+FITTERS: Annotated[
+    dict[str, Callable[[Variant, Stack, Prepared, Fit], Stack]], NamedBy(values=("kind",))
+] = {
     "autoencoder": backpropagation,
     "pca": closed_form,
     "lsa": lsa,

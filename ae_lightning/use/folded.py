@@ -36,7 +36,7 @@ class FoldedRepeat(ConvLayer):
 
     def decode_logits(self, code: Tensor, positions: Tensor | None = None) -> Tensor:
         """Codes ``(batch, units)`` to outputs before their activation ``(batch, inputs)``."""
-        maps, rows, columns = self.spec.pooled
+        maps, rows, columns = self.spec.image
         pooled = code.unflatten(1, (rows, columns, maps)).permute(0, 3, 1, 2)
         padding = self.decoder_weight.shape[-1] // 2
         images = F.conv_transpose2d(

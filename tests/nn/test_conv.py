@@ -60,7 +60,7 @@ def greatest(maps, pool):
 )
 def test_sizes_by_hand_and_through_json(shape, maps, pool, inputs, pooled, units):
     one = spec("repeat", shape, maps, pool=pool)
-    assert (one.inputs, one.pooled, one.units) == (inputs, pooled, units)
+    assert (one.inputs, one.image, one.units) == (inputs, pooled, units)
     again = ConvSpec.model_validate_json(one.model_dump_json())
     assert again == one
     assert isinstance(again.shape, tuple)
@@ -101,7 +101,7 @@ def test_codes_are_the_greatest_of_each_window(unpooling, pool, kernel):
     maps += one.encoder.bias.detach().numpy()[:, None, None]
     pooled, where = greatest(maps, pool)
     code, positions = one.trace(x)
-    np.testing.assert_allclose(images(code, one.spec.pooled), np.tanh(pooled), atol=1e-12)
+    np.testing.assert_allclose(images(code, one.spec.image), np.tanh(pooled), atol=1e-12)
     if unpooling == "switches":
         assert (positions.numpy() == where).all()
 
@@ -110,7 +110,7 @@ def test_codes_are_the_greatest_of_each_window(unpooling, pool, kernel):
 def test_a_layer_unpools_its_code_as_images(unpooling):
     one = layer(unpooling, output="sigmoid")
     code, positions = one.trace(torch.randn(2, 144).double())
-    pooled = torch.tensor(images(code, one.spec.pooled).copy())
+    pooled = torch.tensor(images(code, one.spec.image).copy())
     image = UNPOOLINGS[unpooling](pooled, positions, one.decoder_weight, one.visible_bias, 2)
     decoded = images(one.decode(code, positions), one.spec.shape)
     np.testing.assert_allclose(decoded, torch.sigmoid(image).detach().numpy(), atol=1e-12)
@@ -141,7 +141,7 @@ def stack(request):
     torch.manual_seed(0)
     names = {"activation": "gelu", "output": "sigmoid"}
     first = spec(request.param, (1, 8, 8), 4, kernel=5, **names)
-    second = spec(request.param, first.pooled, 6, **names | {"output": "gelu"})
+    second = spec(request.param, first.image, 6, **names | {"output": "gelu"})
     code = DenseSpec(inputs=second.units, units=5, activation="linear", output="gelu")
     return Stack([ConvLayer(first), ConvLayer(second), DenseLayer(code)])
 

@@ -1,0 +1,8 @@
+"""What the code means for each stage and item, for DVC to tell what is stale."""
+
+from pipelines.code_digest import digests
+
+
+def run() -> None:
+    """Write code.yaml for the code that runs and the params.yaml of this folder."""
+    digests.refresh()
