@@ -1,7 +1,7 @@
 """The classic deep-autoencoder family: data, networks, training, evaluation, and models in use.
 
-``load("deep-30")`` gives a trained variant (:class:`ae_lightning.use.model.Model`); importing the
-package itself loads nothing.
+``load("deep-30")`` gives a trained variant (:class:`ae_lightning.inference.model.Model`); importing
+the package itself loads nothing.
 """
 
 import os
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 if TYPE_CHECKING:
-    from ae_lightning.use.load import load
-    from ae_lightning.use.model import Model
+    from ae_lightning.inference.load import load
+    from ae_lightning.inference.model import Model
 
 __all__ = ["Model", "load"]
 
@@ -22,6 +22,6 @@ __all__ = ["Model", "load"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from ae_lightning.use import load, model
+    from ae_lightning.inference import load, model
 
     return {"Model": model.Model, "load": load.load}[name]

@@ -32,13 +32,15 @@ def train(arguments: argparse.Namespace) -> None:
     import psutil
     import torch
 
-    from ae_lightning import ranks
-    from ae_lightning.config import environment
-    from ae_lightning.items import Training
-    from ae_lightning.launch import together
+    from ae_lightning.config.environment import environment
+    from ae_lightning.config.layers import Training
+    from ae_lightning.distributed import process_group
+    from ae_lightning.distributed.launch import together
+    from ae_lightning.nn.checkpoint import build
     from ae_lightning.nn.stack import chain_specs
-    from ae_lightning.nn.storage import build
-    from ae_lightning.training.fit import Fit, Reconstruction, fit
+    from ae_lightning.training.fit import fit
+    from ae_lightning.training.module import Reconstruction
+    from ae_lightning.training.setup import Fit
 
     ends: list[float] = []
 
@@ -58,7 +60,7 @@ def train(arguments: argparse.Namespace) -> None:
         how = Fit(training, here, title="devices", module=Timed, resume=Path(folder))
         fit(build(specs), images, images[: arguments.batch], how)
         seconds = (ends[-1] - ends[WARM_UP - 1]) / arguments.steps
-        if ranks.is_first():
+        if process_group.is_first():
             peak = psutil.Process().memory_full_info().uss
             print(json.dumps([arguments.batch / seconds, peak]))
 

@@ -50,8 +50,8 @@ def peak_bytes() -> int:
 def prepare_alone(path: Path) -> None:
     """What the child does: prepare and print its figures as JSON in the last line."""
     sys.path.insert(0, str(ROOT))
+    from ae_lightning.config.datasets import Documents
     from ae_lightning.data.prepare import prepare
-    from ae_lightning.datasets import Documents
 
     before, began = peak_bytes(), time.perf_counter()
     prepare("short", Documents(kind="documents", path=path), path.with_name("prepared"))

@@ -18,13 +18,14 @@ import torch
 import yaml
 from numpy.typing import NDArray
 
-from ae_lightning.classifiers import Classifier, Run, load_classifiers
-from ae_lightning.config import environment, pick
+from ae_lightning.config.classifiers import Classifier, Run, load_classifiers
+from ae_lightning.config.environment import environment
+from ae_lightning.config.params import pick
 from ae_lightning.data.labelled import chosen
-from ae_lightning.data.prepared import Prepared
-from ae_lightning.evaluation.grading import answers
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.evaluation.classifiers import answers
 from ae_lightning.files import rounded, write_json
-from ae_lightning.nn import storage
+from ae_lightning.nn import checkpoint
 from ae_lightning.training.sweep import Sweep
 
 RESULTS = Path(__file__).with_suffix(".json")
@@ -77,9 +78,9 @@ def main() -> None:
     options.add_argument("--set", nargs="+", default=[], dest="settings")
     asked = options.parse_args()
     classifier = changed(pick(load_classifiers(), asked.classifier, "classifier"), asked.settings)
-    data = Prepared.open(Path("artifacts/prepared") / classifier.data)
+    data = PreparedDataset.open(Path("artifacts/prepared") / classifier.data)
     sweep = Sweep(
-        asked.classifier, classifier, storage.load_input(classifier.input), data, environment()
+        asked.classifier, classifier, checkpoint.load_input(classifier.input), data, environment()
     )
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     for start in asked.starts:

@@ -10,9 +10,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ae_lightning.config import Params, load
-from ae_lightning.evaluation.curves import read_curve
-from ae_lightning.evaluation.measured import look_up, read_metrics
+from ae_lightning.config.params import Params, load
+from ae_lightning.evaluation.results import look_up, read_metrics
+from ae_lightning.training.curve import read_curve
 
 ROOT = Path(__file__).parents[1]
 

@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=100)
     arguments = parser.parse_args()
     began = time.perf_counter()
-    from ae_lightning.search.trained import EXAMPLES, prepared
+    from ae_lightning.inference.artifacts import EXAMPLES, prepared
 
     kind = EXAMPLES[prepared(arguments.variant, arguments.artifacts).kind]
     there, queries, search = KINDS[kind](arguments.variant, arguments.artifacts)

@@ -26,13 +26,15 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from ae_lightning.config import Environment
-from ae_lightning.data.batches import BatchIndices, shift, to_unit
-from ae_lightning.items import Training
+from ae_lightning.config.environment import Environment
+from ae_lightning.config.layers import Training
+from ae_lightning.data.images.augment import shift
+from ae_lightning.data.sampler import BatchIndices, to_unit
+from ae_lightning.nn.checkpoint import build as build_stack
 from ae_lightning.nn.optim import build
 from ae_lightning.nn.stack import Stack, chain_specs
-from ae_lightning.nn.storage import build as build_stack
-from ae_lightning.training.fit import Fit, fit
+from ae_lightning.training.fit import fit
+from ae_lightning.training.setup import Fit
 from ae_lightning.training.trainer import precision
 
 SIZES = (1000, 500, 250, 30)

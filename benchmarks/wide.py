@@ -23,13 +23,15 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from ae_lightning.config import Environment, Params, load
+from ae_lightning.config.environment import Environment
+from ae_lightning.config.params import Params, load
+from ae_lightning.nn.checkpoint import build
 from ae_lightning.nn.stack import Stack, chain_specs
-from ae_lightning.nn.storage import build
 from ae_lightning.nn.whitening import Whitening
-from ae_lightning.training.fit import Fit, fit
+from ae_lightning.training.fit import fit
+from ae_lightning.training.objectives.views import ViewReconstruction
+from ae_lightning.training.setup import Fit
 from ae_lightning.training.trainer import precision
-from ae_lightning.training.views import ViewReconstruction
 
 ROOT = Path(__file__).parents[1]
 MIB = 2**20

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from ae_lightning.config.datasets import Documents
 from ae_lightning.data.prepare import prepare
-from ae_lightning.data.prepared import Prepared
-from ae_lightning.datasets import Documents
+from ae_lightning.data.prepared import PreparedDataset
 
 MARKED = {"slow": "--runslow", "smoke": "--runsmoke"}
 
@@ -85,7 +85,7 @@ def note(number: int) -> dict[str, object]:
 
 
 @pytest.fixture
-def notes(tmp_path: Path) -> Prepared:
+def notes(tmp_path: Path) -> PreparedDataset:
     """Prepared documents: 60 training, 20 validation and 20 test notes on three subjects."""
     path = tmp_path / "notes.jsonl"
     path.write_text("".join(json.dumps(note(number)) + "\n" for number in range(100)))
@@ -93,11 +93,11 @@ def notes(tmp_path: Path) -> Prepared:
     dataset = Documents(kind="documents", path=path, validation=20, queries=queries)
     folder = tmp_path / "artifacts" / "prepared" / "notes"
     prepare("notes", dataset, folder)
-    return Prepared.open(folder)
+    return PreparedDataset.open(folder)
 
 
 @pytest.fixture
-def tiny(tmp_path: Path) -> Prepared:
+def tiny(tmp_path: Path) -> PreparedDataset:
     """Prepared bars: 96 training, 24 validation and 32 test images of 8 by 8, four classes."""
     folder = tmp_path / "artifacts" / "prepared" / "tiny"
     folder.mkdir(parents=True)
@@ -107,4 +107,4 @@ def tiny(tmp_path: Path) -> Prepared:
         np.save(folder / f"{split}_labels.npy", labels)
     meta = '{"kind": "idx", "shape": [8, 8], "classes": ["0", "1", "2", "3"]}'
     (folder / "meta.json").write_text(meta)
-    return Prepared.open(folder)
+    return PreparedDataset.open(folder)

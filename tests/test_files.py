@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from ae_lightning.files import replaced, replaced_file, write_json
-from ae_lightning.nn import storage
-from ae_lightning.nn.dense import DenseSpec
+from ae_lightning.nn import checkpoint
+from ae_lightning.nn.layers.dense import DenseSpec
 
 
 class Interrupted(BaseException):
@@ -107,14 +107,14 @@ def test_a_full_disk_while_saving_a_model_leaves_nothing(tmp_path, there_before)
     folder = tmp_path / "model"
     specs = [DenseSpec(inputs=40, units=60, activation="linear", output="linear")]
     if there_before:
-        storage.save(storage.build(specs), folder, "tiny")
+        checkpoint.save(checkpoint.build(specs), folder, "tiny")
     before = tree(tmp_path)
-    stack = storage.build(specs)
+    stack = checkpoint.build(specs)
     with disk_full_after(4096), pytest.raises(Exception):  # noqa: B017, PT011 (of safetensors)
-        storage.save(stack, folder, "tiny")
+        checkpoint.save(stack, folder, "tiny")
     assert tree(tmp_path) == before
 
-    storage.save(stack, folder, "tiny")  # and once there is room, all is well
+    checkpoint.save(stack, folder, "tiny")  # and once there is room, all is well
     assert torch.equal(
-        storage.load(folder).layers[0].encoder.weight, stack.layers[0].encoder.weight
+        checkpoint.load(folder).layers[0].encoder.weight, stack.layers[0].encoder.weight
     )

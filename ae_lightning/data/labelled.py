@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ae_lightning.classifiers import Classifier, Number, Run
-from ae_lightning.data.batches import Array, BatchIndices, Examples, in_memory, in_order, to_unit
-from ae_lightning.data.moves import moved
-from ae_lightning.data.prepared import Prepared
+from ae_lightning.config.classifiers import Classifier, Number, Run
+from ae_lightning.data.images.augment import random_affine
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.data.sampler import Array, BatchIndices, Examples, in_memory, in_order, to_unit
+from ae_lightning.distributed.global_batch import jointly
 from ae_lightning.errors import UserError
-from ae_lightning.shares import jointly
 
 Labels = NDArray[Any]
 
 
-class Unsure(NamedTuple):
+class UnlabelledBatch(NamedTuple):
     """Unlabelled images as they are and moved copies of them, both ``(batch, features)``."""
 
     clean: Tensor
@@ -52,7 +52,7 @@ def balanced_subset(labels: Labels, number: int, seed: int) -> NDArray[np.intp]:
     return np.sort(places)
 
 
-class Repeated(Dataset[tuple[Tensor, Tensor]]):
+class RepeatedDataset(Dataset[tuple[Tensor, Tensor]]):
     """Labelled images behind batch indices, each of them ``times`` over."""
 
     def __init__(self, images: Array, labels: Tensor, times: int = 1) -> None:
@@ -71,16 +71,16 @@ class LabelledData(lightning.LightningDataModule):
     """What one run learns from, and for all labels what it is validated on.
 
     Training batches hold ``labelled`` images ``(batch, features)`` with their classes, moved, and
-    with ``classifier.unlabelled`` :class:`Unsure` ones of the whole training part. A run with few
-    labels has no validation: that would take more labels. ``places`` are those of the labelled
-    images, if they are not the run's own.
+    with ``classifier.unlabelled`` :class:`UnlabelledBatch` ones of the whole training part. A run
+    with few labels has no validation: that would take more labels. ``places`` are those of the
+    labelled images, if they are not the run's own.
     """
 
     def __init__(
         self,
         classifier: Classifier,
         run: Run,
-        data: Prepared,
+        data: PreparedDataset,
         limit_mb: int,
         *,
         places: NDArray[np.intp] | None = None,
@@ -94,7 +94,7 @@ class LabelledData(lightning.LightningDataModule):
         some = np.asarray(data.inputs("train")[places]) if run.labels != "all" else self.images
         draws = len(labels) if classifier.unlabelled else classifier.train.draws
         times = -(-max(draws, len(places)) // len(places))
-        self.labelled = Repeated(torch.as_tensor(some), _classes(labels[places]), times)
+        self.labelled = RepeatedDataset(torch.as_tensor(some), _classes(labels[places]), times)
         self.validation = _validation(data, limit_mb) if run.labels == "all" else None
 
     @property
@@ -128,12 +128,12 @@ class LabelledData(lightning.LightningDataModule):
             images, labels = batch
             return to_unit(images), labels
         images, labels = batch["labelled"]
-        copies = jointly(moved, images, self.classifier.moves)
+        copies = jointly(random_affine, images, self.classifier.moves)
         ready: dict[str, Any] = {"labelled": (copies, labels)}
         if self.classifier.unlabelled:
             images = batch["unlabelled"]
-            copies = jointly(moved, images, self.classifier.unlabelled.moves)
-            ready["unlabelled"] = Unsure(to_unit(images), copies)
+            copies = jointly(random_affine, images, self.classifier.unlabelled.moves)
+            ready["unlabelled"] = UnlabelledBatch(to_unit(images), copies)
         return ready
 
     @property
@@ -156,9 +156,9 @@ def chosen(labels: Labels, number: Number, seed: int) -> NDArray[np.intp]:
         raise UserError(f"params.yaml: classifiers: labels: {error}") from error
 
 
-def _validation(data: Prepared, limit_mb: int) -> Repeated:
+def _validation(data: PreparedDataset, limit_mb: int) -> RepeatedDataset:
     labels = np.asarray(data.labels("validation"))
-    return Repeated(in_memory(data.inputs("validation"), limit_mb), _classes(labels))
+    return RepeatedDataset(in_memory(data.inputs("validation"), limit_mb), _classes(labels))
 
 
 def _classes(labels: Labels) -> Tensor:

@@ -5,11 +5,11 @@ from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 from typing import Annotated, Any
 
-from ae_lightning.data import pins
-from ae_lightning.data.prepare_documents import write_documents
-from ae_lightning.data.prepare_folder import write_folder
-from ae_lightning.data.prepare_images import write_arrays
-from ae_lightning.datasets import Dataset
+from ae_lightning.config.datasets import Dataset
+from ae_lightning.data.images.prepare_arrays import write_arrays
+from ae_lightning.data.images.prepare_folder import write_folder
+from ae_lightning.data.sources import checksums
+from ae_lightning.data.text.prepare_documents import write_documents
 from ae_lightning.errors import UserError
 from ae_lightning.files import replaced
 from ae_lightning.registry import NamedBy
@@ -34,8 +34,8 @@ def prepare(name: str, dataset: Dataset, folder: Path) -> None:
             full.
     """
     raw = Path("data") / name
-    if name in pins.DATASETS and raw in (dataset.path, dataset.path.parent):
-        pins.verify(name, raw.parent)
+    if name in checksums.DATASETS and raw in (dataset.path, dataset.path.parent):
+        checksums.verify(name, raw.parent)
     try:
         with replaced(folder) as partial:
             KINDS[dataset.kind](name, dataset, partial)

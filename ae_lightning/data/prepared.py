@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, load_npz
 
-from ae_lightning.data.counts import Counts
+from ae_lightning.data.text.bag_of_words import Counts
 from ae_lightning.errors import UserError
 from ae_lightning.registry import NamedBy
 
@@ -23,7 +23,7 @@ SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedDataset:
     """A prepared dataset; its arrays are memory-mapped, so opening it costs nothing.
 
     ``kind`` is the dataset's, ``shape`` an example's, ``classes`` are the label names (empty
@@ -36,7 +36,7 @@ class Prepared:
     classes: tuple[str, ...]
 
     @classmethod
-    def open(cls, folder: Path) -> "Prepared":
+    def open(cls, folder: Path) -> "PreparedDataset":
         """Open what ``ae prepare`` wrote.
 
         Raises:
@@ -112,13 +112,15 @@ class Prepared:
             ) from error
 
 
-def _images(data: Prepared, split: str) -> NDArray[np.uint8]:
+def _images(data: PreparedDataset, split: str) -> NDArray[np.uint8]:
     return data.array(f"{split}_inputs.npy")
 
 
-INPUTS: Annotated[dict[str, Callable[[Prepared, str], Any]], NamedBy(values=("dataset.kind",))] = {
+INPUTS: Annotated[
+    dict[str, Callable[[PreparedDataset, str], Any]], NamedBy(values=("dataset.kind",))
+] = {
     "idx": _images,
     "npy": _images,
     "folder": _images,
-    "documents": Prepared.counts,
+    "documents": PreparedDataset.counts,
 }

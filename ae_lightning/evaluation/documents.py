@@ -1,74 +1,27 @@
 """Evaluate a variant on documents: does its code find documents of the same topics?"""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.manifold import trustworthiness
 
-from ae_lightning.config import Environment
-from ae_lightning.data.corpus import Corpus
-from ae_lightning.data.prepared import SPLITS, Prepared
-from ae_lightning.evaluation.document_pictures import document_pictures
-from ae_lightning.evaluation.found import Case, Found
-from ae_lightning.evaluation.hamming import score_hamming
-from ae_lightning.evaluation.module import Evaluator
-from ae_lightning.evaluation.order import order
-from ae_lightning.evaluation.ranking import ranking
-from ae_lightning.evaluation.retrieval import labelled, score_retrieval
-from ae_lightning.evaluation.scores import Metrics
+from ae_lightning.config.environment import Environment
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.evaluation.collection import Collection
+from ae_lightning.evaluation.figures.document_pages import document_pictures
+from ae_lightning.evaluation.image_scores import Metrics
+from ae_lightning.evaluation.metrics.hamming import score_hamming
+from ae_lightning.evaluation.metrics.ranking import ranking
+from ae_lightning.evaluation.metrics.retrieval import labelled, score_retrieval
+from ae_lightning.evaluation.metrics.word_order import order
+from ae_lightning.evaluation.types import EvaluationInput, EvaluationResult
 from ae_lightning.nn.stack import Stack
-from ae_lightning.training.documents import weighting
-from ae_lightning.training.lsa import lsa_stack
+from ae_lightning.training.closed_form import lsa_stack
+from ae_lightning.training.input_transform import weighting
 
 MAIN_TOPICS = 20
 NEAREST = 10
 TRUST_DOCUMENTS = 3000
-
-
-@dataclass(frozen=True)
-class Collection:
-    """Documents under one code, computed once for scores and figures alike.
-
-    ``labels`` are empty without labels; ``texts`` encodes new texts.
-    """
-
-    stack: Stack
-    corpus: Corpus
-    codes: dict[str, NDArray[Any]]
-    labels: dict[str, NDArray[Any]]
-    reconstruction: Callable[[str], dict[str, float]]
-    texts: Callable[[Sequence[str]], NDArray[Any]]
-
-    @classmethod
-    def of(cls, stack: Stack, data: Prepared, environment: Environment) -> "Collection":
-        """Compute the codes of every split."""
-        corpus, evaluator = Corpus(data), Evaluator(stack, environment)
-        inputs = partial(corpus.inputs, sequences=stack.takes_sequences)
-        inputs_of = partial(corpus.inputs_of, sequences=stack.takes_sequences)
-        return cls(
-            stack,
-            corpus,
-            {split: evaluator.codes(inputs(split)) for split in SPLITS},
-            {split: data.labels(split) for split in SPLITS if data.classes},
-            lambda split: evaluator.reconstruction(inputs(split)),
-            lambda texts: evaluator.codes(inputs_of(texts)),
-        )
-
-    @property
-    def distance(self) -> str:
-        """Two numbers have hardly any angle: their distance is Euclidean, others' cosine."""
-        return "euclidean" if self.stack.units == 2 else "cosine"
-
-    def together(self, splits: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Codes and labels of several splits."""
-        return (
-            np.concatenate([self.codes[split] for split in splits]),
-            np.concatenate([self.labels[split] for split in splits]),
-        )
 
 
 def retrieval(collection: Collection, queries: str, database: Sequence[str]) -> Metrics:
@@ -145,7 +98,7 @@ def scores(collection: Collection, lsa: Collection | None, baseline: Metrics) ->
     }
 
 
-def baseline(data: Prepared) -> Metrics:
+def baseline(data: PreparedDataset) -> Metrics:
     """Scores of the vector-space model, by what it weighs words by."""
     found = {}
     for weights in ("binary", "tfidf"):
@@ -154,7 +107,7 @@ def baseline(data: Prepared) -> Metrics:
     return found
 
 
-def evaluate_documents(case: Case) -> Found:
+def evaluate_documents(case: EvaluationInput) -> EvaluationResult:
     """Everything about a variant on documents; codes of all splits, for search.
 
     The vector-space model's codes are not kept: they are the prepared counts, weighed.
@@ -167,4 +120,4 @@ def evaluate_documents(case: Case) -> Found:
         lsa = Collection.of(same_size, data, case.environment)
     found = scores(collection, lsa, case.baseline)
     pictures, plane = document_pictures(case.name, collection, found, case.curve)
-    return Found(found, pictures, collection.codes if stack.layers else {}, plane)
+    return EvaluationResult(found, pictures, collection.codes if stack.layers else {}, plane)

@@ -7,23 +7,23 @@ from typing import Annotated
 
 import numpy as np
 
-from ae_lightning.config import Environment
-from ae_lightning.data.prepared import Prepared
+from ae_lightning.config.environment import Environment
+from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.evaluation import documents, images
-from ae_lightning.evaluation.curves import read_curve
-from ae_lightning.evaluation.found import Case, Found
-from ae_lightning.evaluation.scores import Metrics
+from ae_lightning.evaluation.image_scores import Metrics
+from ae_lightning.evaluation.types import EvaluationInput, EvaluationResult
 from ae_lightning.files import replaced, rounded, write_json
 from ae_lightning.nn.stack import Stack
 from ae_lightning.registry import NamedBy
+from ae_lightning.training.curve import read_curve
 
 
 @dataclass(frozen=True)
 class Kind:
     """How variants on one kind of data are evaluated, and the data's own baseline."""
 
-    evaluate: Callable[[Case], Found]
-    baseline: Callable[[Prepared], Metrics]
+    evaluate: Callable[[EvaluationInput], EvaluationResult]
+    baseline: Callable[[PreparedDataset], Metrics]
 
 
 KINDS: Annotated[dict[str, Kind], NamedBy(values=("dataset.kind",))] = {
@@ -40,7 +40,7 @@ TRAINING = ("seconds", "memory_mb")
 def evaluate(
     name: str,
     stack: Stack,
-    data: Prepared,
+    data: PreparedDataset,
     environment: Environment,
     *,
     baseline: Metrics,
@@ -54,7 +54,9 @@ def evaluate(
     peak. Writes ``metrics.json``, the figures as PNG, ``codes.npz`` and the folder ``plane``;
     returns the metrics.
     """
-    found = KINDS[data.kind].evaluate(Case(name, stack, data, environment, baseline, curve))
+    found = KINDS[data.kind].evaluate(
+        EvaluationInput(name, stack, data, environment, baseline, curve)
+    )
     metrics: Metrics = rounded(found.metrics)
     if learned := read_curve(curve):
         metrics["training"] = {

@@ -3,28 +3,28 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ae_lightning.data.prepared import SPLITS, Prepared
-from ae_lightning.evaluation.claim_pictures import CLAIM_PAGES
-from ae_lightning.evaluation.claims import FOR_PICTURES, FOR_STROKES, Measure, claims
-from ae_lightning.evaluation.drawing import INK
-from ae_lightning.evaluation.found import Case, Found
-from ae_lightning.evaluation.neighbours import neighbours
-from ae_lightning.evaluation.pictures import PAGES, Page, Shown, codes, pictures
-from ae_lightning.evaluation.scores import (
-    Measured,
+from ae_lightning.data.prepared import SPLITS, PreparedDataset
+from ae_lightning.evaluation.figures.image_pages import PAGES, FigureInput, Page, codes, pictures
+from ae_lightning.evaluation.figures.nearest_images import neighbours
+from ae_lightning.evaluation.figures.probe_pages import CLAIM_PAGES
+from ae_lightning.evaluation.figures.style import INK
+from ae_lightning.evaluation.image_scores import (
+    EncodedImages,
     Metrics,
     byte_scores,
     pixel_scores,
     scores,
 )
-from ae_lightning.training.pca import pca_stack
+from ae_lightning.evaluation.metrics.suite import FOR_PICTURES, FOR_STROKES, Measure, claims
+from ae_lightning.evaluation.types import EvaluationInput, EvaluationResult
+from ae_lightning.training.closed_form import pca_stack
 
 SEEN = 10_000
 """Training images whose errors are measured where measuring all of them takes minutes."""
 
 
 @dataclass(frozen=True)
-class Imagery:
+class ImageEvaluation:
     """What is measured and drawn of one kind of images.
 
     ``raw`` scores the raw examples, ``kept`` are the splits whose codes are stored, ``seen`` is the
@@ -32,18 +32,18 @@ class Imagery:
     colour map of grey images.
     """
 
-    raw: Callable[[Prepared], Metrics]
+    raw: Callable[[PreparedDataset], Metrics]
     measures: Mapping[str, Measure]
     pages: Sequence[Page]
     kept: Sequence[str]
     greys: str = INK
     seen: int | None = None
 
-    def baseline(self, data: Prepared) -> Metrics:
+    def baseline(self, data: PreparedDataset) -> Metrics:
         """Scores of the raw examples by name; nothing without labels."""
         return {"pixels": self.raw(data)} if data.labelled else {}
 
-    def evaluate(self, case: Case) -> Found:
+    def evaluate(self, case: EvaluationInput) -> EvaluationResult:
         """Everything about a variant.
 
         A stack without layers, whose code is the image itself, has no claims to be measured and no
@@ -53,12 +53,12 @@ class Imagery:
             return replace(self, measures={}, pages=(codes,), kept=()).evaluate_beside(case, None)
         return self.evaluate_beside(case, same_size(case))
 
-    def evaluate_beside(self, case: Case, pca: Measured | None) -> Found:
+    def evaluate_beside(self, case: EvaluationInput, pca: EncodedImages | None) -> EvaluationResult:
         """Everything about a variant beside PCA, if there is one."""
-        measured = Measured.of(case.stack, case.data, case.environment)
+        measured = EncodedImages.of(case.stack, case.data, case.environment)
         found = scores(measured, pca, case.baseline, self.seen) | claims(measured, self.measures)
-        shown = Shown(case, measured, pca, found, self.greys)
-        return Found(
+        shown = FigureInput(case, measured, pca, found, self.greys)
+        return EvaluationResult(
             found,
             pictures(shown, self.pages),
             {split: measured.codes[split] for split in self.kept},
@@ -66,17 +66,17 @@ class Imagery:
         )
 
 
-def same_size(case: Case) -> Measured:
+def same_size(case: EvaluationInput) -> EncodedImages:
     """PCA of the code's size, or of as many numbers as the data allow."""
     examples = sum(len(case.data.inputs(split)) for split in ("train", "validation"))
     components = min(case.stack.units, case.data.features, examples)
-    return Measured.of(pca_stack(case.data, components), case.data, case.environment)
+    return EncodedImages.of(pca_stack(case.data, components), case.data, case.environment)
 
 
-STROKES = Imagery(pixel_scores, FOR_STROKES, (*PAGES, *CLAIM_PAGES), ("validation", "test"))
+STROKES = ImageEvaluation(pixel_scores, FOR_STROKES, (*PAGES, *CLAIM_PAGES), ("validation", "test"))
 """Bright strokes on dark ground, as in MNIST."""
 
-PICTURES = Imagery(
+PICTURES = ImageEvaluation(
     byte_scores, FOR_PICTURES, (*PAGES, neighbours, *CLAIM_PAGES), SPLITS, greys="gray", seen=SEEN
 )
 """Photographs and drawings, grey or in colour."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ae_lightning.errors import UserError
 from ae_lightning.files import write_json
-from ae_lightning.nn import storage
+from ae_lightning.nn import checkpoint
 from ae_lightning.nn.corruption import mask
 from ae_lightning.nn.stack import Stack
 
@@ -63,7 +63,7 @@ def untrained(below: Stack) -> Stack:
 
     The first step, which is no weight, stays.
     """
-    new = storage.build(below.specs)
+    new = checkpoint.build(below.specs)
     for parameter in new.parameters():
         if parameter.ndim > 1:
             nn.init.kaiming_normal_(parameter)
@@ -72,7 +72,9 @@ def untrained(below: Stack) -> Stack:
     return Stack(new.layers, copy.deepcopy(below.first))
 
 
-def taught(classifier: Classifier, features: int, *, decoder: bool = False) -> Iterator[str]:
+def trained_parameters(
+    classifier: Classifier, features: int, *, decoder: bool = False
+) -> Iterator[str]:
     """Names of the parameters that the loss depends on; ``decoder`` tells whether it decodes."""
     classifier.zero_grad()
     with torch.enable_grad():
@@ -88,7 +90,7 @@ def taught(classifier: Classifier, features: int, *, decoder: bool = False) -> I
 
 
 @dataclass(frozen=True)
-class Stored:
+class ClassifierCheckpoint:
     """A classifier's folder: ``model.json``, its layers, and a file of weights for each run.
 
     ``runs`` are the runs by name, each with its start, labels and seed; ``best`` is the one whose
@@ -102,7 +104,7 @@ class Stored:
     runs: Mapping[str, Mapping[str, Any]]
 
     @classmethod
-    def open(cls, folder: Path) -> "Stored":
+    def open(cls, folder: Path) -> "ClassifierCheckpoint":
         """Read what the folder says of itself.
 
         Raises:
@@ -125,7 +127,7 @@ class Stored:
         Raises:
             UserError: if its files are absent or do not fit together.
         """
-        classifier = Classifier(storage.load(self.folder / LAYERS), len(self.classes))
+        classifier = Classifier(checkpoint.load(self.folder / LAYERS), len(self.classes))
         try:
             learned = load_file(self.folder / f"{run}.safetensors")
             classifier.load_state_dict({**classifier.state_dict(), **learned})

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ae_lightning.nn.activations import OF_ROWS
-from ae_lightning.nn.dense import DenseLayer, TiedLayer
+from ae_lightning.nn.layers.dense import DenseLayer, TiedLayer
 from ae_lightning.nn.stack import Stack
 
 

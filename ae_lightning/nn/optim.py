@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from ae_lightning.items import Training
+from ae_lightning.config.layers import Training
 from ae_lightning.nn.muon import Muon
 from ae_lightning.registry import NamedBy
 

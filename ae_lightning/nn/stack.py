@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from ae_lightning.config.layers import ActivationName, OutputName
 from ae_lightning.errors import UserError
-from ae_lightning.items import ActivationName, OutputName
 from ae_lightning.nn.activations import Activation, linear
-from ae_lightning.nn.conv import ConvLayer
-from ae_lightning.nn.dense import DenseLayer, DenseSpec, TiedLayer
-from ae_lightning.nn.first import FirstStep
-from ae_lightning.nn.layer import AutoencoderLayer, Spec
-from ae_lightning.nn.sequence import SequenceLayer
+from ae_lightning.nn.input_transform import InputTransform
+from ae_lightning.nn.layers.base import AutoencoderLayer, Spec
+from ae_lightning.nn.layers.conv import ConvLayer
+from ae_lightning.nn.layers.dense import DenseLayer, DenseSpec, TiedLayer
+from ae_lightning.nn.layers.sequence import SequenceLayer
 from ae_lightning.registry import NamedBy
 
 LAYER_KINDS: Annotated[
@@ -56,7 +56,9 @@ class Stack(nn.Module):
         UserError: if a layer's inputs differ from the units of the layer below.
     """
 
-    def __init__(self, layers: Sequence[AutoencoderLayer], first: FirstStep | None = None) -> None:
+    def __init__(
+        self, layers: Sequence[AutoencoderLayer], first: InputTransform | None = None
+    ) -> None:
         super().__init__()
         for number, (below, above) in enumerate(pairwise(layers), start=2):
             if above.spec.inputs != below.spec.units:

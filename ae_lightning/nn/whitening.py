@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ae_lightning.nn.first import FirstStep
+from ae_lightning.nn.input_transform import InputTransform
 
 FLOOR = 1e-3
 """Added to every variance: directions that hardly vary are noise, and stay small."""
 
 
-class Whitening(FirstStep):
+class Whitening(InputTransform):
     """``y = W (x - mean)`` with ``W = c U diag((l + FLOOR)^-share) U^T``, and back.
 
     ``share`` 0 only centres, 1/2 is ZCA whitening (Bell & Sejnowski 1997; Krizhevsky 2009, appendix

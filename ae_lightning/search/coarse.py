@@ -35,7 +35,7 @@ INTEGERS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 
 
 @dataclass(frozen=True)
-class Rounded:
+class QuantizedPoints:
     """Points in few bits ``(N, K)``, by how much they are ``off`` (N,), and their lengths (N,)."""
 
     points: Tensor
@@ -43,7 +43,7 @@ class Rounded:
     lengths: Tensor
 
     @classmethod
-    def of(cls, points: Tensor, centre: Tensor, dtype: torch.dtype) -> Rounded:
+    def of(cls, points: Tensor, centre: Tensor, dtype: torch.dtype) -> QuantizedPoints:
         """Move points ``(N, K)`` so that ``centre`` (K,) is 0, and round them.
 
         Raises:
@@ -76,7 +76,7 @@ class Rounded:
 
 
 @dataclass(frozen=True)
-class Coarse:
+class CoarseIndex:
     """Entries of a database, ready to be multiplied.
 
     ``factors`` (D, K + 4) has further ones after the entries', far from all, so that they are
@@ -92,12 +92,12 @@ class Coarse:
     room: Tensor
 
     @classmethod
-    def of(cls, entries: Tensor, count: int, queries: int) -> Coarse:
+    def of(cls, entries: Tensor, count: int, queries: int) -> CoarseIndex:
         """Round entries ``(D, K)`` for finding the nearest ``count`` of up to so many queries."""
         # The least of few blocks say too little.
         block = BLOCK if len(entries) >= 4 * count * BLOCK else SMALL_BLOCK
         centre = entries.mean(0)  # what is far from 0 would be rounded by much
-        rounded = Rounded.of(entries, centre, product_type(entries.device))
+        rounded = QuantizedPoints.of(entries, centre, product_type(entries.device))
         factors = pad(rounded.factors(left=False), (0, 0, 0, -len(entries) % block))
         factors[len(entries) :, -2] = 2 * FAR
         room = torch.empty(queries, len(factors), dtype=factors.dtype)
@@ -106,7 +106,7 @@ class Coarse:
 
     def times(self, queries: Tensor) -> Products:
         """Halves of queries ``(Q, K)`` and all entries; they hold until the next call."""
-        rounded = Rounded.of(queries, self.centre, self.factors.dtype)
+        rounded = QuantizedPoints.of(queries, self.centre, self.factors.dtype)
         halves = self.room[: len(queries)]
         torch.mm(rounded.factors(left=True), self.factors.T, out=halves)
         bits = halves.view(INTEGERS[halves.dtype]).view(len(queries), -1, self.block)
@@ -182,7 +182,7 @@ class Errors:
     unit: float
 
     @classmethod
-    def of(cls, queries: Rounded, entries: Coarse) -> Errors:
+    def of(cls, queries: QuantizedPoints, entries: CoarseIndex) -> Errors:
         """Bounds for all pairs with ``entries``.
 
         A sum of n products in float32 is wrong by up to n units of the sum of what is added, here

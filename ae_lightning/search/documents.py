@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from sklearn.preprocessing import normalize
 
-from ae_lightning.data.text import tokenize
+from ae_lightning.data.text.tokenize import tokenize
 from ae_lightning.errors import UserError
-from ae_lightning.search.encoded import Codes, Encoded, open_documents
+from ae_lightning.search.encoded import Codes, EncodedDocuments, open_documents
 
 Floats = NDArray[np.float32]
 SHOWN = 60
@@ -89,7 +89,7 @@ def smallest(values: Floats, count: int) -> NDArray[np.int64]:
 class DocumentIndex:
     """All documents of a dataset under one code; ``documents.codes`` suit the index's measure."""
 
-    documents: Encoded
+    documents: EncodedDocuments
 
     @classmethod
     def open(cls, name: str, artifacts: Path = Path("artifacts")) -> DocumentIndex:
@@ -102,7 +102,7 @@ class DocumentIndex:
         return cls.of(open_documents(name, artifacts))
 
     @classmethod
-    def of(cls, documents: Encoded) -> DocumentIndex:
+    def of(cls, documents: EncodedDocuments) -> DocumentIndex:
         """Prepare the codes, once for all queries."""
         index = cls(documents)
         codes = MEASURES[index.measure].prepare(documents.codes)

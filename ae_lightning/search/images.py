@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ae_lightning.data.prepare_images import Advance, progress
-from ae_lightning.data.prepared import SPLITS, Prepared
+from ae_lightning.data.concat import ConcatenatedArrays
+from ae_lightning.data.images.prepare_arrays import Advance, progress
+from ae_lightning.data.prepared import SPLITS, PreparedDataset
 from ae_lightning.errors import UserError
-from ae_lightning.evaluation.joined import Joined
+from ae_lightning.inference.artifacts import ModelArtifacts, open_variant, saved_codes, stale
 from ae_lightning.nn.stack import Stack
 from ae_lightning.search.nearest import Vectors, nearest
-from ae_lightning.search.trained import Trained, open_variant, saved_codes, stale
 
 Floats = NDArray[np.float32]
 Images = NDArray[np.uint8]
@@ -52,7 +52,7 @@ class ImageIndex:
     """All prepared images of a dataset, split after split, under the codes (D, K) of one net."""
 
     stack: Stack
-    data: Prepared
+    data: PreparedDataset
     codes: Vectors
 
     @classmethod
@@ -87,11 +87,12 @@ class ImageIndex:
         return found
 
     @cached_property
-    def _parts(self) -> list[Part]:
+    def _parts(self) -> list[IndexSplit]:
         sizes = [len(self.data.inputs(split)) for split in SPLITS]
         starts = accumulate(sizes[:-1], initial=0)
         return [
-            Part.of(self.data, split, start) for split, start in zip(SPLITS, starts, strict=True)
+            IndexSplit.of(self.data, split, start)
+            for split, start in zip(SPLITS, starts, strict=True)
         ]
 
     def _hit(self, rank: int, index: int, distance: float) -> ImageHit:
@@ -103,7 +104,7 @@ class ImageIndex:
 
 
 @dataclass(frozen=True)
-class Part:
+class IndexSplit:
     """A split that begins at ``start`` of the database, with its labels and files, if any."""
 
     split: str
@@ -112,7 +113,7 @@ class Part:
     files: list[str]
 
     @classmethod
-    def of(cls, data: Prepared, split: str, start: int) -> Part:
+    def of(cls, data: PreparedDataset, split: str, start: int) -> IndexSplit:
         """What ``data`` know about a split."""
         labels = data.labels(split) if data.labelled else np.empty(0, dtype=np.uint8)
         return cls(split, start, labels, data.files(split))
@@ -123,7 +124,7 @@ class Encoding:
     """Codes (D, K) that are computed each time they are asked for."""
 
     stack: Stack
-    images: Joined
+    images: ConcatenatedArrays
 
     def __len__(self) -> int:
         return len(self.images)
@@ -148,7 +149,7 @@ def encode(stack: Stack, images: Images, advance: Advance = lambda count: None) 
     return codes
 
 
-def _codes(trained: Trained) -> Vectors:
+def _codes(trained: ModelArtifacts) -> Vectors:
     """Codes of all images: those that evaluation stored, and the others made now.
 
     A stack without layers has codes as large as images, which are not kept in memory.
@@ -159,7 +160,7 @@ def _codes(trained: Trained) -> Vectors:
         raise stale(trained, f"the {data.features:,} numbers of an image", f"{takes:,}")
     inputs = {split: data.inputs(split) for split in SPLITS}
     if not stack.layers:
-        return Encoding(stack, Joined(list(inputs.values())))
+        return Encoding(stack, ConcatenatedArrays(list(inputs.values())))
     sizes = {split: len(images) for split, images in inputs.items()}
     codes = saved_codes(trained.codes, sizes, stack.units, examples="images", optional=SPLITS)
     absent = {split: images for split, images in inputs.items() if split not in codes}

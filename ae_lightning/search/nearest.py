@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ae_lightning.search.coarse import CACHED, LONGEST, UNIT, Coarse
+from ae_lightning.search.coarse import CACHED, LONGEST, UNIT, CoarseIndex
 
 TILE = 2**24
 """Numbers of the database, or of products with it, that are held at a time."""
@@ -90,7 +90,7 @@ def _improve(best: Tensor, queries: Tensor, tile: Tensor, start: int) -> None:
     if 0 < len(queries) <= FEW and _improve_directly(best, queries, tile, start):
         return
     count = best.shape[1]
-    coarse = Coarse.of(tile, count, ROWS)
+    coarse = CoarseIndex.of(tile, count, ROWS)
     for first in range(0, len(queries), ROWS):
         some, found = queries[first : first + ROWS], best[first : first + ROWS]
         products = coarse.times(some)

@@ -1,10 +1,8 @@
 """What happens around an epoch: report it, remember the best weights, be able to go on."""
 
-import csv
 import signal
 import threading
 import time
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from signal import SIGTERM, SIGUSR1
 from typing import Any
@@ -16,23 +14,15 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 from torch.serialization import get_crc32_options, set_crc32_options
 
-from ae_lightning import ranks
+from ae_lightning.distributed import process_group
+from ae_lightning.distributed.fsdp import weights
+from ae_lightning.distributed.strategies import FullyShardedStrategy
 from ae_lightning.errors import UserError
 from ae_lightning.files import replaced_file
 from ae_lightning.nn.stack import Stack
-from ae_lightning.training.sharded import weights
-from ae_lightning.training.strategies import FullySharded
+from ae_lightning.training.curve import COLUMNS
 
 MONITOR = "val/loss"
-COLUMNS = ("epoch", "seconds", "train/loss", "val/loss", "val/sse")
-
-
-def write_curve(rows: Iterable[Mapping[str, float]], path: Path) -> None:
-    """Write learning curves as CSV, a row an epoch; none for what is solved in closed form."""
-    with replaced_file(path) as partial, partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 class OwnSignals(Callback):
@@ -116,14 +106,14 @@ class KeepBest(Callback):
             self.loss = loss
             stack = pl_module.stack
             assert isinstance(stack, Stack)
-            self.weights = weights(stack, split=isinstance(trainer.strategy, FullySharded))
+            self.weights = weights(stack, split=isinstance(trainer.strategy, FullyShardedStrategy))
 
     def restore(self, stack: Stack) -> None:
         """Put the best weights back, in all processes."""
         stack.cpu()
-        if ranks.is_first():
+        if process_group.is_first():
             stack.load_state_dict(self.weights)
-        ranks.copied(stack.state_dict().values())
+        process_group.broadcast_tensors(stack.state_dict().values())
 
     def state_dict(self) -> dict[str, Any]:
         """Best weights so far."""
@@ -145,7 +135,7 @@ class ResumePoint(Checkpoint):
 
     def found(self) -> str | None:
         """Path to go on from, if a training was interrupted."""
-        return str(self.path) if ranks.told(self.path.exists()) else None
+        return str(self.path) if process_group.broadcast(self.path.exists()) else None
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save; every rank takes part, the first one writes."""
@@ -153,7 +143,7 @@ class ResumePoint(Checkpoint):
             trainer.save_checkpoint(self.path)
 
 
-class WholeFile(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """Write a checkpoint beside the last one, then take its place: it is complete or the old one.
 
     It goes straight to the file, without the buffer and the checksums of Lightning's own way: a

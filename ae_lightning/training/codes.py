@@ -6,16 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ae_lightning import ranks
-from ae_lightning.data.batches import (
-    BYTES_PER_MB,
-    Array,
-    BatchIndices,
-    Examples,
-    loader,
-    to_unit,
-)
-from ae_lightning.data.mapped import shared_array
+from ae_lightning.data.memmap import shared_array
+from ae_lightning.data.sampler import BYTES_PER_MB, Array, BatchIndices, Examples, loader, to_unit
+from ae_lightning.distributed import process_group
 from ae_lightning.nn.stack import Stack
 
 BATCH = 2000
@@ -50,7 +43,7 @@ def greedy_inputs(
     if not below.layers:
         return array
     size = len(array), below.units
-    if ranks.count() > 1 or 4 * prod(size) > limit_mb * BYTES_PER_MB:
+    if process_group.world_size() > 1 or 4 * prod(size) > limit_mb * BYTES_PER_MB:
         mapped = shared_array(size, folder)
         _encode_into(torch.from_numpy(mapped), below, array)
         return mapped
@@ -62,8 +55,8 @@ def greedy_inputs(
 @torch.inference_mode()
 def _encode_into(codes: Tensor, stack: Stack, array: Array) -> None:
     """Fill ``codes`` ``(examples, code)``; every process of a machine fills a part."""
-    place, examples = ranks.place(), Examples(array)
+    place, examples = process_group.place(), Examples(array)
     for number, rows in enumerate(BatchIndices(len(array), BATCH)):
         if number % place.locals == place.local:
             codes[rows[0] : rows[-1] + 1] = stack.encode(to_unit(examples[rows]))
-    ranks.barrier()
+    process_group.barrier()

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from ae_lightning.data.batches import Array
-from ae_lightning.data.rows import Rows
+from ae_lightning.data.lazy_array import LazyArray
+from ae_lightning.data.sampler import Array
 from ae_lightning.nn.precision import multiplies_bf16
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.trainer import precision
 
 if TYPE_CHECKING:
-    from ae_lightning.training.fit import Fit
+    from ae_lightning.training.setup import Fit
 
 
 def fingerprint(stack: Stack, data: Iterable[Array], how: Fit) -> str:
@@ -44,6 +44,6 @@ def contents(tensors: Iterable[Tensor], arrays: Iterable[Array]) -> str:
     for tensor in tensors:
         digest.update(tensor.numpy().tobytes())
     for array in arrays:
-        for part in array.arrays if isinstance(array, Rows) else [array]:
+        for part in array.arrays if isinstance(array, LazyArray) else [array]:
             digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()

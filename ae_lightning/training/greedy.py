@@ -7,17 +7,18 @@ from typing import Annotated, Any
 import torch
 from torch import nn
 
+from ae_lightning.config.layers import Layer
 from ae_lightning.errors import UserError
-from ae_lightning.items import Layer
-from ae_lightning.nn.boltzmann import unroll
-from ae_lightning.nn.conv import ConvSpec
-from ae_lightning.nn.dense import DenseSpec
-from ae_lightning.nn.layer import AutoencoderLayer, Spec
+from ae_lightning.nn.layers.base import AutoencoderLayer, Spec
+from ae_lightning.nn.layers.conv import ConvSpec
+from ae_lightning.nn.layers.dense import DenseSpec
+from ae_lightning.nn.layers.rbm import unroll
 from ae_lightning.nn.stack import Stack
 from ae_lightning.registry import NamedBy
-from ae_lightning.training.boltzmann import ContrastiveDivergence
-from ae_lightning.training.fit import Fit, Reconstruction
-from ae_lightning.training.views import ViewReconstruction
+from ae_lightning.training.module import Reconstruction
+from ae_lightning.training.objectives.contrastive_divergence import ContrastiveDivergence
+from ae_lightning.training.objectives.views import ViewReconstruction
+from ae_lightning.training.setup import Fit
 
 
 @dataclass(frozen=True)

@@ -4,22 +4,23 @@ from dataclasses import replace
 
 import lightning
 
-from ae_lightning.config import too_wide
-from ae_lightning.data.batches import in_memory
-from ae_lightning.data.prepared import Prepared
+from ae_lightning.config.layers import Layer
+from ae_lightning.config.params import too_wide
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.data.sampler import in_memory
 from ae_lightning.errors import UserError
-from ae_lightning.items import Layer
-from ae_lightning.nn.centre import centre_decoder
-from ae_lightning.nn.layer import Spec
+from ae_lightning.nn.bias_init import centre_decoder
+from ae_lightning.nn.layers.base import Spec
 from ae_lightning.nn.stack import LAYER_KINDS, Stack
 from ae_lightning.training.codes import greedy_inputs, mean_target
 from ae_lightning.training.fingerprint import contents
-from ae_lightning.training.first_step import first_step
-from ae_lightning.training.fit import Fit, fit
+from ae_lightning.training.fit import fit
 from ae_lightning.training.greedy import KINDS, Ground
+from ae_lightning.training.input_transform import fit_input_transform
+from ae_lightning.training.setup import Fit
 
 
-def pretrain(name: str, layer: Layer, below: Stack, data: Prepared, how: Fit) -> Stack:
+def pretrain(name: str, layer: Layer, below: Stack, data: PreparedDataset, how: Fit) -> Stack:
     """Train one layer as an autoencoder of the codes of ``below``; returns both, stacked.
 
     Hinton & Salakhutdinov (2006), with an autoencoder per layer as in Bengio et al. (2007) or,
@@ -37,7 +38,7 @@ def pretrain(name: str, layer: Layer, below: Stack, data: Prepared, how: Fit) ->
     lightning.seed_everything(layer.train.seed, verbose=False)
     top = LAYER_KINDS[spec.kind](spec)
     kind.start(top)
-    first = first_step(layer, data, below)
+    first = fit_input_transform(layer, data, below)
     alone = Stack([top], None if below.layers else first)
     centre_decoder(top, mean_target(alone, train))
     how = replace(

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ae_lightning.classifiers import Classifier, Unlabelled
-from ae_lightning.data.batches import epoch_seed
-from ae_lightning.data.labelled import Unsure
+from ae_lightning.config.classifiers import Classifier, SemiSupervisedTraining
+from ae_lightning.data.labelled import UnlabelledBatch
+from ae_lightning.data.sampler import epoch_seed
+from ae_lightning.distributed.global_batch import jointly, weighed, whole_batch
 from ae_lightning.nn import classifier as nets
 from ae_lightning.nn.corruption import corrupt
 from ae_lightning.nn.losses import LOSSES, resolve_loss
 from ae_lightning.nn.optim import build
-from ae_lightning.shares import jointly, weighed, whole_batch
 
 MEMORY = 0.99
 """Share by which the teacher's usual answer stays from step to step."""
@@ -37,7 +37,7 @@ class Supervision(lightning.LightningModule):
         super().__init__()
         self.classifier, self.settings, self.seed = classifier, settings, seed
         features = classifier.stack.specs[0].inputs
-        learned = nets.taught(classifier, features, decoder=self.decodes)
+        learned = nets.trained_parameters(classifier, features, decoder=self.decodes)
         kept = {name for name in learned if not (frozen and name.startswith("stack."))}
         for name, parameter in classifier.named_parameters():
             parameter.requires_grad_(name in kept)
@@ -106,7 +106,7 @@ class Consistency(Supervision):
 
     def __init__(self, classifier: nets.Classifier, settings: Classifier, seed: int) -> None:
         assert settings.unlabelled is not None
-        self.unlabelled: Unlabelled = settings.unlabelled
+        self.unlabelled: SemiSupervisedTraining = settings.unlabelled
         super().__init__(classifier, settings, seed)
         self.teacher = copy.deepcopy(classifier).requires_grad_(False)
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
@@ -128,7 +128,7 @@ class Consistency(Supervision):
     def training_step(self, batch: dict[str, Any]) -> Tensor:
         """Loss of a batch of labelled and unlabelled images."""
         images, labels = batch["labelled"]
-        unsure: Unsure = batch["unlabelled"]
+        unsure: UnlabelledBatch = batch["unlabelled"]
         copies = jointly(corrupt, unsure.copies, self.unlabelled.corruption)
         code = self.classifier.code(torch.cat([images, copies]))
         logits = self.classifier.logits(code).float()

@@ -18,22 +18,22 @@ import numpy as np
 from lightning import LightningModule, Trainer
 from numpy.typing import NDArray
 
-from ae_lightning import ranks
-from ae_lightning.classifiers import Classifier, Run
-from ae_lightning.config import Environment
+from ae_lightning.config.classifiers import Classifier, Run
+from ae_lightning.config.environment import Environment
 from ae_lightning.data.labelled import LabelledData
-from ae_lightning.data.prepared import Prepared
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.distributed import process_group
+from ae_lightning.distributed.global_batch import Share, sharing
 from ae_lightning.errors import UserError
 from ae_lightning.files import replaced
+from ae_lightning.nn import checkpoint
 from ae_lightning.nn import classifier as nets
-from ae_lightning.nn import storage
 from ae_lightning.nn.stack import Stack
-from ae_lightning.shares import Share, sharing
-from ae_lightning.training.callbacks import OwnSignals, Progress, ResumePoint, WholeFile
+from ae_lightning.training.callbacks import AtomicCheckpointIO, OwnSignals, Progress, ResumePoint
 from ae_lightning.training.fingerprint import contents
-from ae_lightning.training.fit import RESUME
+from ae_lightning.training.run_record import RunRecord, write_epochs
+from ae_lightning.training.setup import RESUME
 from ae_lightning.training.supervised import Supervision, module_for
-from ae_lightning.training.taught import Taught, write_epochs
 from ae_lightning.training.trainer import precision, trainer_settings
 
 SECONDS = 5.0
@@ -64,7 +64,7 @@ class SparseResumePoint(ResumePoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save if it is time, as the first process says."""
-        if ranks.told(time.monotonic() - self._last >= SECONDS):
+        if process_group.broadcast(time.monotonic() - self._last >= SECONDS):
             super().on_train_epoch_end(trainer, pl_module)
             self._last = time.monotonic()
 
@@ -80,7 +80,7 @@ class Sweep:
     name: str
     classifier: Classifier
     below: Stack
-    data: Prepared
+    data: PreparedDataset
     environment: Environment
     resume: Path = RESUME
 
@@ -91,28 +91,28 @@ class Sweep:
                 f"{len(self.data.classes)} in {self.data.folder}; label its images"
             )
 
-    def train(self) -> Iterator[tuple[Run, Taught]]:
+    def train(self) -> Iterator[tuple[Run, RunRecord]]:
         """Train what is not trained yet; gives each run as it ends, with a line for the person."""
         runs, done = list(self.classifier.runs), self._done
         for number, run in enumerate(runs, start=1):
             folder = done / str(run)
-            if not ranks.told(folder.exists()):
+            if not process_group.broadcast(folder.exists()):
                 self._train(run, folder, done)
-            ranks.barrier()
-            taught = Taught.read(folder)
-            if ranks.is_first():
+            process_group.barrier()
+            taught = RunRecord.read(folder)
+            if process_group.is_first():
                 print(f"{self.name}: {number}/{len(runs)}  {run}  {taught}", flush=True)
             yield run, taught
 
     def finish(self, folder: Path, curve: Path) -> None:
         """Write all runs into ``folder``, their epochs into ``curve`` (CSV); forget them here."""
         done = self._done
-        runs = {run: Taught.read(done / str(run)) for run in self.classifier.runs}
+        runs = {run: RunRecord.read(done / str(run)) for run in self.classifier.runs}
         with replaced(folder) as partial:
-            storage.save(self.below, partial / nets.LAYERS, self.classifier.data)
+            checkpoint.save(self.below, partial / nets.LAYERS, self.classifier.data)
             for run, taught in runs.items():
                 shutil.copy(taught.weights, partial / f"{run}.safetensors")
-            nets.Stored(
+            nets.ClassifierCheckpoint(
                 partial,
                 self.classifier.data,
                 self.data.classes,
@@ -150,7 +150,7 @@ class Sweep:
             max_epochs=self.classifier.train.epochs,
             logger=False,
             callbacks=[OwnSignals(), epochs, *([resume] if resume else [])],
-            plugins=[WholeFile()],
+            plugins=[AtomicCheckpointIO()],
             enable_checkpointing=resume is not None,
             limit_val_batches=None if data.validation else 0,
             **trainer_settings(here),
@@ -162,8 +162,8 @@ class Sweep:
     def _train(self, run: Run, folder: Path, done: Path) -> None:
         resume = SparseResumePoint(done / f"{run}.part")
         module, epochs = self.teach(run, resume=resume)
-        if ranks.is_first():
-            Taught.write(module.learned(), epochs.rows, run, folder)
+        if process_group.is_first():
+            RunRecord.write(module.learned(), epochs.rows, run, folder)
             shutil.rmtree(resume.path.parent, ignore_errors=True)
 
     @cached_property

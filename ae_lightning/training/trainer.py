@@ -4,9 +4,9 @@ import logging
 import warnings
 from typing import Any
 
-from ae_lightning.config import Environment
+from ae_lightning.config.environment import Environment
+from ae_lightning.distributed.strategies import STRATEGIES
 from ae_lightning.nn.precision import multiplies_bf16
-from ae_lightning.training.strategies import STRATEGIES
 
 for _name in ("lightning.pytorch", "lightning.fabric"):
     logging.getLogger(_name).setLevel(logging.WARNING)

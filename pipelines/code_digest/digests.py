@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from ae_lightning.classifiers import Classifier, classifiers
-from ae_lightning.config import Environment, Params, load
+from ae_lightning.config.classifiers import Classifier, classifiers
+from ae_lightning.config.environment import Environment
+from ae_lightning.config.params import Params, load
 from ae_lightning.errors import UserError
 from ae_lightning.files import replaced_file
 from pipelines.code_digest.normal_form import sha256

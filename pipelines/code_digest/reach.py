@@ -5,35 +5,24 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 
-from pipelines.code_digest.normal_form import (
-    WHOLE,
-    NormalForm,
-    Reference,
-    normal_form,
-    sha256,
-)
+from pipelines.code_digest.normal_form import WHOLE, NormalForm, Reference, normal_form, sha256
 from pipelines.code_digest.source import Definition, External, Source
 from pipelines.code_digest.tables import Item, Table
 
-SETTINGS = (
-    "ae_lightning.config",
-    "ae_lightning.datasets",
-    "ae_lightning.items",
-    "ae_lightning.classifiers",
-)
+SETTINGS = ("ae_lightning.config",)
 """Modules that read and check params.yaml. What they read is in an item's digest by value, so only
 the public methods of their classes count, and their constants."""
 
 NEUTRAL = {
     "ae_lightning.errors": "kinds of error, told to a person",
     "ae_lightning.registry": "says which settings name the rows of a table",
-    "ae_lightning.launch": "starts the processes; any number of them gives the same result",
-    "ae_lightning.placement": "tells which process of which machine this is",
-    "ae_lightning.watch": "ends processes whose others have gone",
-    "pipelines.tracking": "records what happens",
-    "pipelines.recording": "records what happens",
-    "pipelines.epochs": "records what happens",
-    "pipelines.store": "records what happens",
+    "ae_lightning.distributed.launch": "starts the processes; their number changes no result",
+    "ae_lightning.distributed.placement": "tells which process of which machine this is",
+    "ae_lightning.distributed.peer_watch": "ends processes whose others have gone",
+    "pipelines.tracking.api": "records what happens",
+    "pipelines.tracking.run": "records what happens",
+    "pipelines.tracking.lightning_logger": "records what happens",
+    "pipelines.tracking.store": "records what happens",
     "pipelines.code_digest": "tells what is stale and makes nothing",
 }
 """Modules and packages that decide no result, and why; what they name is not followed."""

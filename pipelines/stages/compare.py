@@ -1,17 +1,18 @@
 """The repeated trainings side by side."""
 
-from ae_lightning.config import environment, load
-from ae_lightning.data.prepared import Prepared
-from ae_lightning.evaluation.compare import compare
-from ae_lightning.evaluation.module import leading
-from ae_lightning.launch import together
-from pipelines.paths import COMPARISON, PREPARED, REPEATS
+from ae_lightning.artifacts import COMPARISON, PREPARED, REPEATS
+from ae_lightning.config.environment import environment
+from ae_lightning.config.params import load
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.distributed.launch import together
+from ae_lightning.evaluation.evaluator import leading
+from ae_lightning.evaluation.seeds import compare
 
 
 def run() -> None:
     """Measure and draw the repeats that params.yaml names."""
     params = load()
     names = params.repeats.variants
-    data = {name: Prepared.open(PREPARED / params.variants[name].data) for name in names}
+    data = {name: PreparedDataset.open(PREPARED / params.variants[name].data) for name in names}
     with together(environment()) as here, leading(here):
         compare(data, params.repeats.seeds, here, REPEATS, COMPARISON)

@@ -2,20 +2,21 @@
 
 import json
 
-from ae_lightning.config import environment, load, pick
-from ae_lightning.data.prepared import Prepared
+from ae_lightning.artifacts import BASELINES, CURVES, EVALUATION, MODELS, PREPARED
+from ae_lightning.config.environment import environment
+from ae_lightning.config.params import load, pick
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.distributed.launch import together
 from ae_lightning.evaluation.evaluate import evaluate
-from ae_lightning.evaluation.module import leading
-from ae_lightning.launch import together
-from ae_lightning.nn import storage
-from pipelines import tracking
-from pipelines.paths import BASELINES, CURVES, EVALUATION, MODELS, PREPARED
+from ae_lightning.evaluation.evaluator import leading
+from ae_lightning.nn import checkpoint
+from pipelines.tracking import api as tracking
 
 
 def run(name: str) -> None:
     """Evaluate variant ``name`` of params.yaml."""
     variant = pick(load().variants, name, "variant")
-    data = Prepared.open(PREPARED / variant.data)
+    data = PreparedDataset.open(PREPARED / variant.data)
     baseline = json.loads((BASELINES / variant.data / "metrics.json").read_text())
     recorded = tracking.resume(
         experiment=variant.data,
@@ -28,7 +29,7 @@ def run(name: str) -> None:
     with together(environment()) as here, leading(here), recorded as recording:
         metrics = evaluate(
             name,
-            storage.load(MODELS / name),
+            checkpoint.load(MODELS / name),
             data,
             here,
             baseline=baseline,

@@ -1,21 +1,25 @@
 """A variant: all its layers trained together, or solved in closed form."""
 
-from ae_lightning.config import environment, load, pick
-from ae_lightning.data.prepared import Prepared
-from ae_lightning.items import SOLVED
-from ae_lightning.launch import alone, together
-from ae_lightning.nn import storage
-from ae_lightning.training.fit import Fit
+from ae_lightning.artifacts import ARTIFACTS, CURVES, MODELS, PREPARED
+from ae_lightning.config.environment import environment
+from ae_lightning.config.params import load, pick
+from ae_lightning.config.variants import SOLVED
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.distributed.launch import alone, together
+from ae_lightning.nn import checkpoint
+from ae_lightning.training.finetune import FITTERS
 from ae_lightning.training.memory import note_memory
-from ae_lightning.training.variants import FITTERS
-from pipelines import tracking
-from pipelines.paths import ARTIFACTS, CURVES, MODELS, PREPARED
+from ae_lightning.training.setup import Fit
+from pipelines.tracking import api as tracking
 
 
 def run(name: str) -> None:
     """Train variant ``name`` of params.yaml."""
     variant = pick(load().variants, name, "variant")
-    data, below = Prepared.open(PREPARED / variant.data), storage.load_input(variant.input)
+    data, below = (
+        PreparedDataset.open(PREPARED / variant.data),
+        checkpoint.load_input(variant.input),
+    )
     recorded = tracking.start(
         experiment=variant.data,
         name=name,
@@ -37,5 +41,5 @@ def run(name: str) -> None:
         stack = FITTERS[variant.kind](variant, below, data, how)
         alone(here)
         note_memory(curve)
-        storage.save(stack, MODELS / name, variant.data)
+        checkpoint.save(stack, MODELS / name, variant.data)
         recording.log_model(MODELS / name)

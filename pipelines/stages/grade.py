@@ -1,19 +1,23 @@
 """A classifier's errors and pictures, measured on the test part."""
 
-from ae_lightning.classifiers import load_classifiers, merged
-from ae_lightning.config import environment, pick
-from ae_lightning.data.prepared import Prepared
-from ae_lightning.evaluation.grading import grade
-from ae_lightning.launch import together
-from ae_lightning.nn.classifier import Stored
-from pipelines import tracking
-from pipelines.paths import CLASSIFIERS, CURVES, GRADES, PREPARED
+from ae_lightning.artifacts import CLASSIFIERS, CURVES, GRADES, PREPARED
+from ae_lightning.config.classifiers import load_classifiers, merged
+from ae_lightning.config.environment import environment
+from ae_lightning.config.params import pick
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.distributed.launch import together
+from ae_lightning.evaluation.classifiers import grade
+from ae_lightning.nn.classifier import ClassifierCheckpoint
+from pipelines.tracking import api as tracking
 
 
 def run(name: str) -> None:
     """Grade classifier ``name`` of params.yaml."""
     classifier = pick(load_classifiers(), name, "classifier")
-    data, stored = Prepared.open(PREPARED / classifier.data), Stored.open(CLASSIFIERS / name)
+    data, stored = (
+        PreparedDataset.open(PREPARED / classifier.data),
+        ClassifierCheckpoint.open(CLASSIFIERS / name),
+    )
     recorded = tracking.resume(
         experiment=classifier.data,
         name=name,

@@ -1,8 +1,8 @@
 """Raw data to prepared arrays."""
 
-from ae_lightning.config import load, pick
+from ae_lightning.artifacts import PREPARED
+from ae_lightning.config.params import load, pick
 from ae_lightning.data.prepare import prepare
-from pipelines.paths import PREPARED
 
 
 def run(name: str) -> None:

@@ -1,19 +1,20 @@
 """One greedy layer on the frozen codes of the layers below."""
 
-from ae_lightning.config import environment, load, pick
-from ae_lightning.data.prepared import Prepared
-from ae_lightning.launch import alone, together
-from ae_lightning.nn import storage
-from ae_lightning.training.fit import Fit
+from ae_lightning.artifacts import ARTIFACTS, CURVES, LAYERS, PREPARED
+from ae_lightning.config.environment import environment
+from ae_lightning.config.params import load, pick
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.distributed.launch import alone, together
+from ae_lightning.nn import checkpoint
 from ae_lightning.training.pretrain import pretrain
-from pipelines import tracking
-from pipelines.paths import ARTIFACTS, CURVES, LAYERS, PREPARED
+from ae_lightning.training.setup import Fit
+from pipelines.tracking import api as tracking
 
 
 def run(name: str) -> None:
     """Pretrain layer ``name`` of params.yaml."""
     layer = pick(load().layers, name, "layer")
-    data, below = Prepared.open(PREPARED / layer.data), storage.load_input(layer.input)
+    data, below = PreparedDataset.open(PREPARED / layer.data), checkpoint.load_input(layer.input)
     recorded = tracking.start(
         experiment=layer.data,
         name=name,
@@ -32,5 +33,5 @@ def run(name: str) -> None:
         )
         stack = pretrain(name, layer, below, data, how)
         alone(here)
-        storage.save(stack, LAYERS / name, layer.data)
+        checkpoint.save(stack, LAYERS / name, layer.data)
         recording.log_model(LAYERS / name)

@@ -1,11 +1,12 @@
 """A variant trained again from another seed, its layers' pretraining included."""
 
-from ae_lightning.config import environment, load, pick
-from ae_lightning.data.prepared import Prepared
-from ae_lightning.launch import alone, together
-from ae_lightning.nn import storage
-from ae_lightning.training.repeat import Repeat
-from pipelines.paths import PREPARED, REPEATS
+from ae_lightning.artifacts import PREPARED, REPEATS
+from ae_lightning.config.environment import environment
+from ae_lightning.config.params import load, pick
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.distributed.launch import alone, together
+from ae_lightning.nn import checkpoint
+from ae_lightning.training.seeds import Repeat
 
 
 def run(name: str, seed: int) -> None:
@@ -13,8 +14,8 @@ def run(name: str, seed: int) -> None:
     params = load()
     variant = pick(params.variants, name, "variant")
     folder = REPEATS / f"{name}-{seed}"
-    data = Prepared.open(PREPARED / variant.data)
+    data = PreparedDataset.open(PREPARED / variant.data)
     with together(environment()) as here:
         stack = Repeat(name, seed, params, data, here, curve=folder / "curve.csv").run()
         alone(here)
-        storage.save(stack, folder / "model", variant.data)
+        checkpoint.save(stack, folder / "model", variant.data)

@@ -1,10 +1,10 @@
 """All variants side by side, and a page to look at them."""
 
-from ae_lightning.config import load
-from ae_lightning.evaluation.report import report
-from ae_lightning.page.build import write_page
-from pipelines import champions
-from pipelines.paths import ARTIFACTS, CURVES, EVALUATION, GRADES, PREPARED, REPORT
+from ae_lightning.artifacts import ARTIFACTS, CURVES, EVALUATION, GRADES, PREPARED, REPORT
+from ae_lightning.config.params import load
+from pipelines.report.build import write_page
+from pipelines.report.variant_comparison import report
+from pipelines.serving import champions
 
 
 def run() -> None:

@@ -1,19 +1,23 @@
 """A classifier: from every start, with every number of labels, from every seed."""
 
-from ae_lightning.classifiers import load_classifiers, merged
-from ae_lightning.config import environment, pick
-from ae_lightning.data.prepared import Prepared
-from ae_lightning.launch import alone, together
-from ae_lightning.nn import storage
+from ae_lightning.artifacts import ARTIFACTS, CLASSIFIERS, CURVES, PREPARED
+from ae_lightning.config.classifiers import load_classifiers, merged
+from ae_lightning.config.environment import environment
+from ae_lightning.config.params import pick
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.distributed.launch import alone, together
+from ae_lightning.nn import checkpoint
 from ae_lightning.training.sweep import Sweep
-from pipelines import tracking
-from pipelines.paths import ARTIFACTS, CLASSIFIERS, CURVES, PREPARED
+from pipelines.tracking import api as tracking
 
 
 def run(name: str) -> None:
     """Teach classifier ``name`` of params.yaml."""
     classifier = pick(load_classifiers(), name, "classifier")
-    data, below = Prepared.open(PREPARED / classifier.data), storage.load_input(classifier.input)
+    data, below = (
+        PreparedDataset.open(PREPARED / classifier.data),
+        checkpoint.load_input(classifier.input),
+    )
     recorded = tracking.start(
         experiment=classifier.data,
         name=name,

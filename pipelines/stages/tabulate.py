@@ -1,8 +1,8 @@
 """All classifiers side by side."""
 
-from ae_lightning.classifiers import load_classifiers
-from ae_lightning.evaluation.tabulate import tabulate
-from pipelines.paths import GRADES, LABELS
+from ae_lightning.artifacts import GRADES, LABELS
+from ae_lightning.config.classifiers import load_classifiers
+from ae_lightning.evaluation.classifier_table import tabulate
 
 
 def run() -> None:

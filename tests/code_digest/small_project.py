@@ -9,7 +9,7 @@ import yaml
 from PIL import Image
 
 from tests.conftest import bars, note
-from tests.pipelines.test_stages_killed import write_idx
+from tests.pipelines.stages.test_stages_killed import write_idx
 
 ONCE = {"epochs": 1, "batch_size": 16}
 IMAGES = {"data": "strokes", "input": "prepared/strokes"}

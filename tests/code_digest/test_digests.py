@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from ae_lightning.config.layers import Layer
+from ae_lightning.config.variants import Variant
 from ae_lightning.errors import UserError
-from ae_lightning.items import Layer, Variant
 from pipelines.code_digest import digests
 from pipelines.code_digest.digests import FILE, Project, settings_on
 from pipelines.code_digest.source import Source

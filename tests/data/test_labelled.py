@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from ae_lightning.classifiers import Classifier, Run
-from ae_lightning.data.batches import to_unit
-from ae_lightning.data.labelled import LabelledData, Repeated, balanced_subset
-from ae_lightning.data.prepared import Prepared
+from ae_lightning.config.classifiers import Classifier, Run
+from ae_lightning.data.labelled import LabelledData, RepeatedDataset, balanced_subset
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.data.sampler import to_unit
 from ae_lightning.errors import UserError
 
 LABELS = np.random.default_rng(0).integers(0, 4, 400)
@@ -65,13 +65,13 @@ def test_images_and_labels_stay_together(tiny):
 def test_few_labels_have_no_validation_and_nobody_reads_the_test_part(tiny, monkeypatch):
     asked = set()
     for what in ("inputs", "labels"):
-        original = getattr(Prepared, what)
+        original = getattr(PreparedDataset, what)
 
         def read(self, split, original=original):
             asked.add(split)
             return original(self, split)
 
-        monkeypatch.setattr(Prepared, what, read)
+        monkeypatch.setattr(PreparedDataset, what, read)
     assert of(tiny, 12).val_dataloader() == []
     assert asked == {"train"}
     images, labels = next(iter(of(tiny, "all").val_dataloader()))
@@ -107,6 +107,8 @@ def test_too_few_labelled_images_are_one_line(tiny):
 
 def test_repeated_images_begin_again():
     images = torch.arange(6, dtype=torch.uint8).view(3, 2)
-    some, labels = Repeated(images, torch.tensor([5, 6, 7]), times=2)[torch.tensor([1, 4, 5])]
+    some, labels = RepeatedDataset(images, torch.tensor([5, 6, 7]), times=2)[
+        torch.tensor([1, 4, 5])
+    ]
     assert labels.tolist() == [6, 6, 7]
     assert some.tolist() == [[2, 3], [2, 3], [4, 5]]

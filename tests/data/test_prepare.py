@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ae_lightning.data import prepare_images
-from ae_lightning.data.image_arrays import FORMATS
+from ae_lightning.config.datasets import Images
+from ae_lightning.data.images import prepare_arrays
+from ae_lightning.data.images.arrays import FORMATS
 from ae_lightning.data.prepare import prepare
-from ae_lightning.data.prepared import Prepared
-from ae_lightning.datasets import Images
+from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +54,7 @@ def dataset(folder, **options):
 def test_the_last_training_examples_are_set_aside(tmp_path, kind, shape, capsys):
     folder, arrays = raw_files(tmp_path / "raw", kind, shape)
     prepare("digits", dataset(folder, kind=kind), tmp_path / "out")
-    data = Prepared.open(tmp_path / "out")
+    data = PreparedDataset.open(tmp_path / "out")
     assert data.shape == shape
     assert data.features == np.prod(shape)
     assert data.classes == ("0", "1", "2", "3")
@@ -77,7 +77,7 @@ def test_the_last_training_examples_are_set_aside(tmp_path, kind, shape, capsys)
 def test_limit_keeps_the_first_of_each_part(raw, tmp_path):
     folder, arrays = raw
     prepare("digits", dataset(folder, limit=3), tmp_path / "out")
-    data = Prepared.open(tmp_path / "out")
+    data = PreparedDataset.open(tmp_path / "out")
     assert np.array_equal(data.inputs("train"), arrays["train_inputs"][:3])
     assert np.array_equal(data.inputs("validation"), arrays["train_inputs"][8:11])
     assert np.array_equal(data.labels("test"), arrays["test_labels"][:3])
@@ -86,14 +86,14 @@ def test_limit_keeps_the_first_of_each_part(raw, tmp_path):
 def test_a_channel_of_grey_is_dropped(tmp_path):
     folder, arrays = raw_files(tmp_path / "raw", "npy", (3, 2, 1))
     prepare("digits", dataset(folder, kind="npy"), tmp_path / "out")
-    data = Prepared.open(tmp_path / "out")
+    data = PreparedDataset.open(tmp_path / "out")
     assert data.shape == (3, 2)
     assert np.array_equal(data.inputs("test"), arrays["test_inputs"][..., 0])
 
 
 def test_blocks_make_no_difference(raw, tmp_path, monkeypatch):
     prepare("digits", dataset(raw[0]), tmp_path / "whole")
-    monkeypatch.setattr("ae_lightning.data.blocks.BYTES", 7)  # one image of 6 bytes at a time
+    monkeypatch.setattr("ae_lightning.data.npy_writer.BYTES", 7)  # one image of 6 bytes at a time
     prepare("digits", dataset(raw[0]), tmp_path / "blocks")
     for path in (tmp_path / "whole").iterdir():
         assert (tmp_path / "blocks" / path.name).read_bytes() == path.read_bytes()
@@ -102,7 +102,7 @@ def test_blocks_make_no_difference(raw, tmp_path, monkeypatch):
 def test_classes_may_be_named(raw, tmp_path):
     names = ("zero", "one", "two", "three", "never seen")
     prepare("digits", dataset(raw[0], classes=names), tmp_path / "out")
-    assert Prepared.open(tmp_path / "out").classes == names
+    assert PreparedDataset.open(tmp_path / "out").classes == names
 
 
 def test_labels_beyond_a_byte_take_two(tmp_path):
@@ -110,7 +110,7 @@ def test_labels_beyond_a_byte_take_two(tmp_path):
     labels = np.array([0, 299, 1, 2, 3])
     np.save(folder / "test_labels.npy", labels)
     prepare("many", dataset(folder, kind="npy"), tmp_path / "out")
-    data = Prepared.open(tmp_path / "out")
+    data = PreparedDataset.open(tmp_path / "out")
     assert np.array_equal(data.labels("test"), labels)
     assert data.labels("train").dtype == np.uint16
     assert len(data.classes) == 300
@@ -122,7 +122,7 @@ def test_images_may_be_unlabelled(tmp_path, kind, capsys):
     for _, labels in FORMATS[kind].files.values():
         (folder / labels).unlink()
     prepare("mine", dataset(folder, kind=kind), tmp_path / "out")
-    data = Prepared.open(tmp_path / "out")
+    data = PreparedDataset.open(tmp_path / "out")
     assert not data.labelled
     assert data.classes == ()
     assert not list(data.folder.glob("*_labels.npy"))
@@ -186,7 +186,7 @@ def test_a_failure_to_write_leaves_nothing(raw, tmp_path, monkeypatch, number, e
         written.append(path)
         path.write_bytes(b"half")
 
-    monkeypatch.setattr(prepare_images, "write_blocks", write)
+    monkeypatch.setattr(prepare_arrays, "write_blocks", write)
     out = tmp_path / "artifacts" / "out"
     with pytest.raises(error, match="No space") as caught:
         prepare("digits", dataset(raw[0]), out)
@@ -209,8 +209,8 @@ def test_pinned_data_is_checked_first(raw, tmp_path, monkeypatch):
 # started the process.
 PEAK = """
 from pathlib import Path
-from ae_lightning.datasets import Images
-from ae_lightning.data.prepare_images import write_arrays
+from ae_lightning.config.datasets import Images
+from ae_lightning.data.images.prepare_arrays import write_arrays
 {call}
 status = Path("/proc/self/status").read_text()
 print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
@@ -256,7 +256,7 @@ def test_cifar(tmp_path):
     names = ("airplane", "automobile", *animals, "ship", "truck")
     cifar = dataset(CIFAR, kind="npy", validation=5000, classes=names)
     prepare("cifar", cifar, tmp_path / "out")
-    data = Prepared.open(tmp_path / "out")
+    data = PreparedDataset.open(tmp_path / "out")
     assert data.shape == (32, 32, 3)
     assert [len(data.inputs(split)) for split in SPLITS] == [45_000, 5_000, 10_000]
     # The publisher's order, and the means that are quoted for the test images.
@@ -278,7 +278,7 @@ def test_prepared_data_that_is_incomplete_gets_one_line(tiny, damage):
     else:
         (tiny.folder / "meta.json").write_text("{")
         folder = tiny.folder if damage == "no meta" else tiny.folder / "absent"
-        read = lambda: Prepared.open(folder)  # noqa: E731
+        read = lambda: PreparedDataset.open(folder)  # noqa: E731
     with pytest.raises(UserError, match=r"run: dvc repro .*prepare@") as caught:
         read()
     assert str(caught.value).startswith(str(tiny.folder))

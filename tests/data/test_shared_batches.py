@@ -2,7 +2,7 @@ from itertools import chain
 
 import pytest
 
-from ae_lightning.data.batches import BatchIndices, in_memory, in_order
+from ae_lightning.data.sampler import BatchIndices, in_memory, in_order
 from ae_lightning.errors import UserError
 
 
@@ -38,5 +38,5 @@ def test_fewer_examples_than_processes_get_one_line():
 def test_several_processes_read_what_is_on_disk(tiny, monkeypatch):
     array = tiny.inputs("train")
     assert in_memory(array, 1) is not array
-    monkeypatch.setattr("ae_lightning.ranks.count", lambda: 2)
+    monkeypatch.setattr("ae_lightning.distributed.process_group.world_size", lambda: 2)
     assert in_memory(array, 1) is array

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ae_lightning.data.prepared import SPLITS, Prepared
-from ae_lightning.evaluation.scores import Measured
+from ae_lightning.data.prepared import SPLITS, PreparedDataset
+from ae_lightning.evaluation.image_scores import EncodedImages
 from ae_lightning.training.codes import encode
 
 NAMES = ("red", "green", "blue", "grey")
@@ -15,19 +15,21 @@ NAMES = ("red", "green", "blue", "grey")
 
 @pytest.fixture
 def measured(tiny):
-    """Make a Measured of a stack on ``tiny``, with its own codes or with given test codes."""
+    """Make EncodedImages of a stack on ``tiny``, with its own codes or with given test codes."""
 
     def of(stack, codes=None):
         if codes is None:
             found = {split: encode(stack, tiny.inputs(split)).numpy() for split in SPLITS}
         else:
             found = {"test": codes}
-        return Measured(stack, tiny, None, found)
+        return EncodedImages(stack, tiny, None, found)
 
     return of
 
 
-def write(folder: Path, kind: str, shape: tuple[int, ...], names: tuple[str, ...]) -> Prepared:
+def write(
+    folder: Path, kind: str, shape: tuple[int, ...], names: tuple[str, ...]
+) -> PreparedDataset:
     """Prepared noise of a ``shape``, brighter in the colour of its class or in a quarter of it."""
     random = np.random.default_rng(0)
     folder.mkdir(parents=True)
@@ -42,7 +44,7 @@ def write(folder: Path, kind: str, shape: tuple[int, ...], names: tuple[str, ...
             np.save(folder / f"{split}_labels.npy", labels.astype(np.uint8))
     meta = {"kind": kind, "shape": shape, "classes": names}
     (folder / "meta.json").write_text(json.dumps(meta))
-    return Prepared.open(folder)
+    return PreparedDataset.open(folder)
 
 
 @pytest.fixture

@@ -8,25 +8,25 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
-from ae_lightning.config import Environment
-from ae_lightning.evaluation import pictures
+from ae_lightning.config.environment import Environment
 from ae_lightning.evaluation.evaluate import evaluate
-from ae_lightning.evaluation.found import Case
-from ae_lightning.evaluation.images import STROKES
-from ae_lightning.evaluation.robustness import PERCENTS
-from ae_lightning.evaluation.scores import (
-    Measured,
+from ae_lightning.evaluation.figures import image_pages
+from ae_lightning.evaluation.image_scores import (
+    EncodedImages,
     embedding_scores,
     is_linear,
     pixel_scores,
     scores,
 )
-from ae_lightning.nn import storage
+from ae_lightning.evaluation.images import STROKES
+from ae_lightning.evaluation.metrics.robustness import PERCENTS
+from ae_lightning.evaluation.types import EvaluationInput
+from ae_lightning.nn import checkpoint
 from ae_lightning.nn.corruption import CORRUPTIONS
-from ae_lightning.nn.dense import DenseSpec
+from ae_lightning.nn.layers.dense import DenseSpec
 from ae_lightning.nn.stack import chain_specs
-from ae_lightning.training.callbacks import write_curve
-from ae_lightning.training.pca import pca_stack
+from ae_lightning.training.closed_form import pca_stack
+from ae_lightning.training.curve import write_curve
 
 ENVIRONMENT = Environment(accelerator="cpu", devices="1", precision="32-true")
 SCORES = {
@@ -77,7 +77,11 @@ def evaluated(tiny, tmp_path):
     """A stack with a 2-D code, its metrics and the folder they lie in."""
     torch.manual_seed(0)
     specs = chain_specs(64, (6, 2), hidden="gelu", code="linear", output="sigmoid")
-    stack, curve, folder = storage.build(specs), tmp_path / "curve.csv", tmp_path / "out" / "deep"
+    stack, curve, folder = (
+        checkpoint.build(specs),
+        tmp_path / "curve.csv",
+        tmp_path / "out" / "deep",
+    )
     row = {"seconds": 0.5, "train/loss": 3.0, "val/loss": 2.0, "val/sse": 2.0}
     write_curve([{"epoch": epoch, **row} for epoch in (1, 2)], curve)
     baseline = {"pixels": pixel_scores(tiny)}
@@ -161,7 +165,7 @@ def test_bars_are_told_apart_by_their_pixels(tiny):
 def test_trustworthiness_by_its_definition(tiny):
     torch.manual_seed(1)
     spec = DenseSpec(inputs=64, units=2, activation="linear", output="linear")
-    measured = Measured.of(storage.build([spec]), tiny, ENVIRONMENT)
+    measured = EncodedImages.of(checkpoint.build([spec]), tiny, ENVIRONMENT)
     found = embedding_scores(measured)
     x, codes, k = unit(tiny, "test"), measured.codes["test"].astype(np.float64), 5
     far, near = (((a[:, None] - a) ** 2).sum(2) for a in (x, codes))
@@ -175,7 +179,7 @@ def test_trustworthiness_by_its_definition(tiny):
 def test_a_linear_stack_is_compared_with_pcas_subspace(tiny):
     stack = pca_stack(tiny, 3)
     assert is_linear(stack)
-    pca = Measured.of(stack, tiny, ENVIRONMENT)
+    pca = EncodedImages.of(stack, tiny, ENVIRONMENT)
     rotated = pca_stack(tiny, 3)
     turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))[0]
     with torch.no_grad():
@@ -183,7 +187,7 @@ def test_a_linear_stack_is_compared_with_pcas_subspace(tiny):
         layer.encoder.weight.copy_(turn @ layer.encoder.weight)
         layer.encoder.bias.copy_(turn @ layer.encoder.bias)
         layer.decoder.weight.copy_(layer.decoder.weight @ turn.T)
-    metrics = scores(Measured.of(rotated, tiny, ENVIRONMENT), pca, {})
+    metrics = scores(EncodedImages.of(rotated, tiny, ENVIRONMENT), pca, {})
     assert metrics["subspace"]["largest_angle"] == pytest.approx(0, abs=0.01)
     assert "embedding" not in metrics
     pca_metrics = metrics["baseline"]["pca"]
@@ -193,11 +197,11 @@ def test_a_linear_stack_is_compared_with_pcas_subspace(tiny):
 
 def test_codes_of_two_numbers_are_drawn_as_they_are_and_longer_ones_by_tsne():
     codes = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
-    points, title = pictures.embedding(codes)
+    points, title = image_pages.embedding(codes)
     assert np.array_equal(points, codes)
     assert "20 test images" in title
     with threadpool_limits(1):  # its threads only wait for each other on so few points
-        points, title = pictures.embedding(np.hstack([codes, codes[:, :1]]))
+        points, title = image_pages.embedding(np.hstack([codes, codes[:, :1]]))
     assert points.shape == (20, 2)
     assert title.startswith("t-SNE")
 
@@ -207,9 +211,11 @@ def test_pictures_of_a_closed_form_have_no_curve_and_may_lack_a_class(tiny, tmp_
     few = tiny.labels("test") != 2
     np.save(tiny.folder / "test_inputs.npy", tiny.inputs("test")[few])
     np.save(tiny.folder / "test_labels.npy", tiny.labels("test")[few])
-    measured = Measured.of(pca_stack(tiny, 2), replace(tiny), ENVIRONMENT)
-    case = Case("pca-2", measured.stack, tiny, ENVIRONMENT, {}, tmp_path / "curve.csv")
-    drawn = pictures.pictures(pictures.Shown(case, measured, measured, {}), STROKES.pages)
+    measured = EncodedImages.of(pca_stack(tiny, 2), replace(tiny), ENVIRONMENT)
+    case = EvaluationInput("pca-2", measured.stack, tiny, ENVIRONMENT, {}, tmp_path / "curve.csv")
+    drawn = image_pages.pictures(
+        image_pages.FigureInput(case, measured, measured, {}), STROKES.pages
+    )
     assert set(drawn) == set(FIGURES) - {"learning_curves"}
     (axes,) = drawn["reconstructions"].axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["original", "pca-2"]

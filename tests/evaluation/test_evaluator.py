@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from ae_lightning.config import Environment
-from ae_lightning.data.batches import to_unit
-from ae_lightning.evaluation import module
-from ae_lightning.evaluation.module import Evaluator
-from ae_lightning.nn import storage
+from ae_lightning.config.environment import Environment
+from ae_lightning.data.sampler import to_unit
+from ae_lightning.evaluation import evaluator as module
+from ae_lightning.evaluation.evaluator import Evaluator
+from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import chain_specs
 
 
@@ -14,7 +14,7 @@ from ae_lightning.nn.stack import chain_specs
 def stack(request):
     torch.manual_seed(0)
     specs = chain_specs(64, (5, 3), hidden="tanh", code="linear", output=request.param)
-    return storage.build(specs)
+    return checkpoint.build(specs)
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
@@ -45,7 +45,7 @@ def test_codes_and_errors_are_numpys_with_an_uneven_last_batch(stack, tiny, monk
 
 def test_a_perfect_reconstruction_has_no_error(tiny):
     errors = Evaluator(
-        storage.build([]), Environment(accelerator="cpu", devices="1")
+        checkpoint.build([]), Environment(accelerator="cpu", devices="1")
     ).reconstruction(tiny.inputs("test"))
     assert errors == {"sse": 0, "mse": 0}
     assert to_unit(torch.tensor(tiny.inputs("test"))).any()

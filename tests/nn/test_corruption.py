@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.stats import binom, kstest
 
-from ae_lightning.items import CorruptionName
+from ae_lightning.config.layers import CorruptionName
 from ae_lightning.nn.corruption import CORRUPTIONS, corrupt, gaussian, mask, salt_and_pepper
 
 VALUES = 40_000

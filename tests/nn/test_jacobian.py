@@ -3,10 +3,8 @@ from itertools import product
 import pytest
 import torch
 
-from ae_lightning.nn import storage
+from ae_lightning.nn import checkpoint
 from ae_lightning.nn.activations import ACTIVATIONS, OF_ROWS
-from ae_lightning.nn.conv import ConvSpec
-from ae_lightning.nn.dense import DenseLayer, DenseSpec, TiedLayer
 from ae_lightning.nn.jacobian import (
     contractive,
     exact_jacobian_norm,
@@ -14,6 +12,8 @@ from ae_lightning.nn.jacobian import (
     jacobian_norm2_estimate,
     layer_jacobian_norm2,
 )
+from ae_lightning.nn.layers.conv import ConvSpec
+from ae_lightning.nn.layers.dense import DenseLayer, DenseSpec, TiedLayer
 from ae_lightning.nn.stack import Stack, chain_specs
 
 
@@ -31,7 +31,7 @@ def deep():
     """Two layers to a code of three numbers, in float64."""
     torch.manual_seed(0)
     specs = chain_specs(6, [5, 3], hidden="gelu", code="tanh", output="sigmoid")
-    return storage.build(specs).double()
+    return checkpoint.build(specs).double()
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_training_on_the_penalty_flattens_the_encoder(deep, x):
 def test_half_width_training_can_be_penalised(sizes, activation):
     torch.manual_seed(0)
     specs = chain_specs(6, sizes, hidden=activation, code=activation, output="sigmoid")
-    stack, x = storage.build(specs), torch.rand(64, 6).requires_grad_()
+    stack, x = checkpoint.build(specs), torch.rand(64, 6).requires_grad_()
     torch.manual_seed(1)
     exact = contractive(stack, x, stack.trace(x).code)
     wanted = gradients(exact, stack)
@@ -164,7 +164,7 @@ def test_the_exact_norm_of_a_convolutional_stack(unpooling):
     shape = {"kernel": 3, "pool": 2, "unpooling": unpooling}
     conv = ConvSpec.of((1, 4, 4), 2, **shape, activation="gelu", output="sigmoid")
     dense = DenseSpec(inputs=conv.units, units=3, activation="linear", output="gelu")
-    stack, x = storage.build([conv, dense]), torch.rand(5, 16)
+    stack, x = checkpoint.build([conv, dense]), torch.rand(5, 16)
     torch.testing.assert_close(jacobian_norm(stack, x), norm2(stack.encode, x).sqrt().detach())
     estimate = contractive(stack, x.requires_grad_(), stack.trace(x).code)
     assert all(gradient.any() for gradient in gradients(estimate, stack))

@@ -5,13 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from ae_lightning.nn.activations import ACTIVATIONS, OUTPUTS, softmax
-from ae_lightning.nn.losses import (
-    LOSSES,
-    cross_entropy,
-    multinomial,
-    resolve_loss,
-    squared_error,
-)
+from ae_lightning.nn.losses import LOSSES, cross_entropy, multinomial, resolve_loss, squared_error
 
 MATCHING_LOSSES = {"sigmoid": "cross-entropy", "softmax": "multinomial"}
 

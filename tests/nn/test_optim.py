@@ -4,7 +4,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from ae_lightning.items import Training
+from ae_lightning.config.layers import Training
 from ae_lightning.nn.optim import OPTIMIZERS, SCHEDULES, build, rate_at
 
 TOTAL = 100

@@ -2,8 +2,8 @@ from typing import get_args
 
 import torch
 
-from ae_lightning.items import Objective, PenaltyName
-from ae_lightning.nn import storage
+from ae_lightning.config.layers import Objective, PenaltyName
+from ae_lightning.nn import checkpoint
 from ae_lightning.nn.penalties import PENALTIES, l1, l2
 from ae_lightning.nn.stack import chain_specs
 
@@ -22,7 +22,7 @@ def test_the_table_has_a_row_for_every_weight_of_the_configuration():
 
 
 def test_rows_take_the_code_from_one_pass():
-    stack = storage.build(chain_specs(4, [3], hidden="gelu", code="tanh", output="sigmoid"))
+    stack = checkpoint.build(chain_specs(4, [3], hidden="gelu", code="tanh", output="sigmoid"))
     x = torch.rand(2, 4)
     assert PENALTIES["l1"](stack, x, CODE) == l1(CODE)
     assert PENALTIES["l2"](stack, x, CODE) == l2(CODE)

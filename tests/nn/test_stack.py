@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from ae_lightning.errors import UserError
-from ae_lightning.nn import storage
-from ae_lightning.nn.dense import DenseLayer, DenseSpec
+from ae_lightning.nn import checkpoint
+from ae_lightning.nn.layers.dense import DenseLayer, DenseSpec
 from ae_lightning.nn.stack import Stack, chain_specs
 
 
@@ -78,7 +78,7 @@ def test_specs_of_a_chain_mirror_its_activations():
     assert [(s.inputs, s.units) for s in specs] == [(6, 5), (5, 4), (4, 3)]
     assert [s.activation for s in specs] == ["gelu", "gelu", "linear"]
     assert [s.output for s in specs] == ["sigmoid", "gelu", "gelu"]
-    assert storage.build(specs)(torch.rand(2, 6)).shape == (2, 6)
+    assert checkpoint.build(specs)(torch.rand(2, 6)).shape == (2, 6)
     assert chain_specs(6, [], hidden="gelu", code="linear", output="sigmoid") == []
 
 

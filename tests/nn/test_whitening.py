@@ -5,8 +5,8 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from ae_lightning.nn import storage
-from ae_lightning.nn.dense import DenseSpec
+from ae_lightning.nn import checkpoint
+from ae_lightning.nn.layers.dense import DenseSpec
 from ae_lightning.nn.stack import Stack
 from ae_lightning.nn.whitening import Whitening
 
@@ -56,7 +56,7 @@ def test_a_direction_without_variance_stays_finite():
 
 def test_a_stack_answers_in_the_images_units_and_is_read_as_it_was_saved(x, tmp_path):
     spec = DenseSpec(inputs=6, units=6, activation="linear", output="linear")
-    stack = Stack(storage.build([spec]).layers, step(x, 0.25))
+    stack = Stack(checkpoint.build([spec]).layers, step(x, 0.25))
     layer = stack.layers[0]
     with torch.no_grad():
         layer.encoder.weight.copy_(torch.eye(6))
@@ -64,5 +64,5 @@ def test_a_stack_answers_in_the_images_units_and_is_read_as_it_was_saved(x, tmp_
     raw = torch.from_numpy(x).float()
     torch.testing.assert_close(stack(raw), raw, atol=0.1, rtol=1e-3)
     torch.testing.assert_close(stack.target(raw), stack.encode(raw))
-    storage.save(stack, tmp_path / "model", "data")
-    torch.testing.assert_close(storage.load(tmp_path / "model")(raw), stack(raw))
+    checkpoint.save(stack, tmp_path / "model", "data")
+    torch.testing.assert_close(checkpoint.load(tmp_path / "model")(raw), stack(raw))

@@ -26,7 +26,7 @@ stages:
 RUN = """
 import sys
 from ae_lightning.errors import UserError
-from pipelines import flow
+from pipelines.orchestration import flow
 try:
     good = flow.run(sys.argv[1:], 3)
 except UserError as error:

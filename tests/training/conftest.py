@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from ae_lightning.config import Environment
-from ae_lightning.items import Training
-from ae_lightning.training.fit import Fit
+from ae_lightning.config.environment import Environment
+from ae_lightning.config.layers import Training
+from ae_lightning.training.setup import Fit
 
 ENVIRONMENT = Environment(
     accelerator="cpu", devices="1", strategy="auto", num_nodes=1, precision="32-true", workers=0

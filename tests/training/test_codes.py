@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from ae_lightning import ranks
-from ae_lightning.data.batches import to_unit
-from ae_lightning.items import Layer
-from ae_lightning.nn import storage
-from ae_lightning.nn.dense import DenseSpec
+from ae_lightning.config.layers import Layer
+from ae_lightning.data.sampler import to_unit
+from ae_lightning.distributed import process_group
+from ae_lightning.nn import checkpoint
+from ae_lightning.nn.layers.dense import DenseSpec
 from ae_lightning.training import codes
 from ae_lightning.training.codes import greedy_inputs
 from ae_lightning.training.pretrain import pretrain
@@ -17,7 +17,7 @@ from ae_lightning.training.pretrain import pretrain
 @pytest.fixture
 def below():
     torch.manual_seed(3)
-    return storage.build([DenseSpec(inputs=64, units=8, activation="tanh", output="sigmoid")])
+    return checkpoint.build([DenseSpec(inputs=64, units=8, activation="tanh", output="sigmoid")])
 
 
 @pytest.fixture(autouse=True)
@@ -43,8 +43,8 @@ def test_each_process_computes_whole_batches_of_its_own(tiny, below, tmp_path, m
     array, parts = tiny.inputs("train"), []
     whole = greedy_inputs(below, array, 0, tmp_path)
     for local in range(3):
-        place = ranks.Place(local=local, locals=3)
-        monkeypatch.setattr(codes.ranks, "place", lambda place=place: place)
+        place = process_group.Place(local=local, locals=3)
+        monkeypatch.setattr(codes.process_group, "place", lambda place=place: place)
         part = torch.zeros(96, 8)
         codes._encode_into(part, below, array)
         parts.append(part.numpy())

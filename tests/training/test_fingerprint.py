@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from ae_lightning.items import Neighbours, Variant, Views
-from ae_lightning.nn import storage
-from ae_lightning.nn.dense import DenseSpec
+from ae_lightning.config.layers import Views
+from ae_lightning.config.variants import Neighbours, Variant
+from ae_lightning.nn import checkpoint
+from ae_lightning.nn.layers.dense import DenseSpec
 from ae_lightning.nn.stack import Stack
-from ae_lightning.nn.weights import Weighting
+from ae_lightning.nn.term_weighting import Weighting
 from ae_lightning.training import fingerprint as module
 from ae_lightning.training.fingerprint import fingerprint
-from ae_lightning.training.fit import Fit
+from ae_lightning.training.setup import Fit
 
 DATA = (np.arange(12, dtype=np.uint8).reshape(3, 4), np.zeros((2, 4), np.uint8))
 VARIANT = Variant(
@@ -26,7 +27,7 @@ VARIANT = Variant(
 @pytest.fixture
 def stack():
     torch.manual_seed(0)
-    return storage.build([DenseSpec(inputs=4, units=2, activation="tanh", output="linear")])
+    return checkpoint.build([DenseSpec(inputs=4, units=2, activation="tanh", output="linear")])
 
 
 def named(stack, how, data=DATA):
@@ -57,7 +58,7 @@ def test_the_type_of_the_optimisers_products_is_a_part(stack, how, monkeypatch):
 
 
 def test_all_that_decides_the_result_is_a_part(stack, how):
-    other = storage.build(stack.specs)
+    other = checkpoint.build(stack.specs)
     less = VARIANT.model_copy(update={"neighbours": Neighbours(count=3, share=0.25)})
     names = [
         named(stack, how()),
@@ -73,7 +74,7 @@ def test_all_that_decides_the_result_is_a_part(stack, how):
 
 def test_what_was_computed_goes_by_what_it_was_computed_from(stack, how):
     """Rounding differs with the number of threads, and must not keep a training from going on."""
-    rounded = storage.build(stack.specs)
+    rounded = checkpoint.build(stack.specs)
     rounded.load_state_dict({k: v * (1 + 1e-7) for k, v in stack.state_dict().items()})
     codes = tuple(array * 1.0000001 for array in DATA)
     a, b = how(source="a"), how(source="b")

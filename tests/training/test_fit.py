@@ -6,20 +6,21 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ae_lightning.data.batches import to_unit
+from ae_lightning.data.sampler import to_unit
 from ae_lightning.errors import UserError
-from ae_lightning.nn import storage
+from ae_lightning.nn import checkpoint
 from ae_lightning.nn.corruption import corrupt
 from ae_lightning.nn.penalties import l1
 from ae_lightning.nn.stack import chain_specs
-from ae_lightning.training.callbacks import COLUMNS
 from ae_lightning.training.codes import encode, greedy_inputs
-from ae_lightning.training.fit import Reconstruction, fit
+from ae_lightning.training.curve import COLUMNS
+from ae_lightning.training.fit import fit
+from ae_lightning.training.module import Reconstruction
 
 
 def new_stack(sizes=(6, 2), output="sigmoid", seed=0):
     torch.manual_seed(seed)
-    return storage.build(chain_specs(64, sizes, hidden="gelu", code="linear", output=output))
+    return checkpoint.build(chain_specs(64, sizes, hidden="gelu", code="linear", output=output))
 
 
 def curve(path):
@@ -203,7 +204,7 @@ def test_codes_of_an_array_are_those_of_its_examples_in_order(tiny):
     torch.testing.assert_close(encode(stack, array, batch_size=7), expected)
     torch.testing.assert_close(greedy_inputs(stack, array), expected)
     assert not greedy_inputs(stack, array).is_inference()  # so that a layer can learn from it
-    assert greedy_inputs(storage.build([]), array) is array
+    assert greedy_inputs(checkpoint.build([]), array) is array
 
 
 def test_the_last_epoch_writes_no_resume_point(tiny, how, monkeypatch):

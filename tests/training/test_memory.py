@@ -4,7 +4,7 @@ import resource
 import numpy as np
 import pytest
 
-from ae_lightning.training.callbacks import write_curve
+from ae_lightning.training.curve import write_curve
 from ae_lightning.training.memory import UNIT, note_memory, peak_memory_mb
 
 

@@ -2,23 +2,24 @@ import numpy as np
 import pytest
 import torch
 
-from ae_lightning.data.batches import to_unit
+from ae_lightning.config.layers import Layer
+from ae_lightning.config.variants import Variant
+from ae_lightning.data.sampler import to_unit
 from ae_lightning.errors import UserError
-from ae_lightning.items import Layer, Variant
-from ae_lightning.nn import storage
-from ae_lightning.nn.dense import DenseSpec
+from ae_lightning.nn import checkpoint
+from ae_lightning.nn.layers.dense import DenseSpec
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.codes import encode
-from ae_lightning.training.fit import Reconstruction
+from ae_lightning.training.finetune import FITTERS
+from ae_lightning.training.module import Reconstruction
 from ae_lightning.training.pretrain import pretrain
-from ae_lightning.training.variants import FITTERS
 
 
 @pytest.fixture
 def below():
     """A stack of one layer, as if it were pretrained."""
     torch.manual_seed(3)
-    return storage.build([DenseSpec(inputs=64, units=8, activation="tanh", output="sigmoid")])
+    return checkpoint.build([DenseSpec(inputs=64, units=8, activation="tanh", output="sigmoid")])
 
 
 @pytest.fixture

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from ae_lightning.nn import storage
+from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import chain_specs
-from ae_lightning.training.fit import Reconstruction, fit
+from ae_lightning.training.fit import fit
+from ae_lightning.training.module import Reconstruction
 
 EPOCHS, STEPS = 4, 3  # 96 examples in batches of 32
 
@@ -19,7 +20,7 @@ def train(data, how, seed=0):
     """Train from the same first weights; returns the last ones and the curve without seconds."""
     torch.manual_seed(seed)
     specs = chain_specs(64, (6, 2), hidden="gelu", code="linear", output="sigmoid")
-    stack = storage.build(specs)
+    stack = checkpoint.build(specs)
     torch.rand(seed + 7)  # where the global generator stands must not matter
     fit(stack, data.inputs("train"), data.inputs("validation"), how)
     with how.curve.open(newline="") as file:

@@ -5,15 +5,15 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ae_lightning.classifiers import Classifier, Run
+from ae_lightning.config.classifiers import Classifier, Run
 from ae_lightning.errors import UserError
-from ae_lightning.nn import storage
-from ae_lightning.nn.classifier import Stored
+from ae_lightning.nn import checkpoint
+from ae_lightning.nn.classifier import ClassifierCheckpoint
 from ae_lightning.nn.stack import chain_specs
 from ae_lightning.training import sweep as sweeps
+from ae_lightning.training.run_record import read_epochs
 from ae_lightning.training.supervised import Consistency, Supervision
 from ae_lightning.training.sweep import Sweep
-from ae_lightning.training.taught import read_epochs
 from tests.conftest import bars
 from tests.training.conftest import ENVIRONMENT
 
@@ -24,7 +24,7 @@ FAINT = 0.2
 def below():
     torch.manual_seed(0)
     specs = chain_specs(64, (12, 8), hidden="gelu", code="gelu", output="sigmoid")
-    return storage.build(specs)
+    return checkpoint.build(specs)
 
 
 def sweep(tiny, tmp_path, **changes):
@@ -43,7 +43,7 @@ def run(one, tmp_path):
         for key, rows in read_epochs(curve).items()
     }
     assert [key for key, _ in runs] == [*epochs]
-    return Stored.open(folder), epochs
+    return ClassifierCheckpoint.open(folder), epochs
 
 
 def weights(stored, name):

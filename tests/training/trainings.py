@@ -21,28 +21,29 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from ae_lightning import ranks
-from ae_lightning.classifiers import Classifier
-from ae_lightning.config import Environment, environment
-from ae_lightning.data.prepared import Prepared
-from ae_lightning.data.sequences import Sequences
+from ae_lightning.config.classifiers import Classifier
+from ae_lightning.config.environment import Environment, environment
+from ae_lightning.config.layers import Layer, Training, Views
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.data.text.sequences import Sequences
+from ae_lightning.distributed import process_group
+from ae_lightning.distributed.launch import together
 from ae_lightning.errors import UserError
-from ae_lightning.evaluation import module as evaluation
-from ae_lightning.evaluation.module import Evaluator, leading
-from ae_lightning.items import Layer, Training, Views
-from ae_lightning.launch import together
-from ae_lightning.nn import storage
-from ae_lightning.nn.conv import ConvSpec
-from ae_lightning.nn.dense import DenseSpec, TiedLayer
-from ae_lightning.nn.sequence import SequenceLayer, SequenceSpec
+from ae_lightning.evaluation import evaluator as evaluation
+from ae_lightning.evaluation.evaluator import Evaluator, leading
+from ae_lightning.nn import checkpoint
+from ae_lightning.nn.layers.conv import ConvSpec
+from ae_lightning.nn.layers.dense import DenseSpec, TiedLayer
+from ae_lightning.nn.layers.sequence import SequenceLayer, SequenceSpec
 from ae_lightning.nn.stack import Stack, chain_specs
 from ae_lightning.training import fit as fits
-from ae_lightning.training.boltzmann import ContrastiveDivergence
-from ae_lightning.training.fit import Fit, fit
+from ae_lightning.training.fit import fit
+from ae_lightning.training.objectives.contrastive_divergence import ContrastiveDivergence
+from ae_lightning.training.objectives.sequences import SequenceReconstruction
+from ae_lightning.training.objectives.views import ViewReconstruction
 from ae_lightning.training.pretrain import pretrain
-from ae_lightning.training.sequences import SequenceReconstruction
+from ae_lightning.training.setup import Fit
 from ae_lightning.training.sweep import Sweep
-from ae_lightning.training.views import ViewReconstruction
 from tests.conftest import bars
 
 OUT = Path(sys.argv[1])
@@ -67,29 +68,29 @@ def dense(how: Callable[..., Fit]) -> Stack:
     noise = {"mask": 0.3, "gaussian": 0.4, "salt-and-pepper": 0.2}
     penalties = {"l2": 0.01, "contractive": 0.001}
     options = {"shift": 1, "corruption": noise, "penalties": penalties, "weight_decay": 0.1}
-    return fit(storage.build(specs), *IMAGES, how(**options))
+    return fit(checkpoint.build(specs), *IMAGES, how(**options))
 
 
 def muon(how: Callable[..., Fit]) -> Stack:
     specs = chain_specs(64, (16, 5), hidden="gelu", code="linear", output="sigmoid")
-    return fit(storage.build(specs), *IMAGES, how(optimizer="muon"))
+    return fit(checkpoint.build(specs), *IMAGES, how(optimizer="muon"))
 
 
 def plain(how: Callable[..., Fit]) -> Stack:
     specs = chain_specs(64, (16, 5), hidden="gelu", code="linear", output="sigmoid")
-    return fit(storage.build(specs), *IMAGES, how(optimizer="adamw", batch_size=32, epochs=12))
+    return fit(checkpoint.build(specs), *IMAGES, how(optimizer="adamw", batch_size=32, epochs=12))
 
 
 def tied(how: Callable[..., Fit]) -> Stack:
     spec = DenseSpec(kind="tied", inputs=64, units=7, activation="tanh", output="sigmoid")
-    return fit(storage.build([spec]), *IMAGES, how(penalties={"l1": 0.01}))
+    return fit(checkpoint.build([spec]), *IMAGES, how(penalties={"l1": 0.01}))
 
 
 def conv(how: Callable[..., Fit]) -> Stack:
     image = (1, 8, 8)
     options = {"kernel": 3, "pool": 2, "activation": "gelu", "output": "sigmoid"}
     spec = ConvSpec.of(image, 4, unpooling="switches", **options)
-    return fit(storage.build([spec]), *IMAGES, how())
+    return fit(checkpoint.build([spec]), *IMAGES, how())
 
 
 def machine(how: Callable[..., Fit]) -> Stack:
@@ -108,18 +109,18 @@ def views(how: Callable[..., Fit]) -> Stack:
     specs = chain_specs(108, (12, 4), hidden="gelu", code="linear", output="sigmoid")
     moved = Views(shift=1, flip=True, crop=0.6, colour=0.3, agreement=2.0)
     settings = how(module=ViewReconstruction, views=moved)
-    return fit(storage.build(specs), COLOURED, COLOURED[:25], settings)
+    return fit(checkpoint.build(specs), COLOURED, COLOURED[:25], settings)
 
 
 def greedy(how: Callable[..., Fit]) -> Stack:
     folder = OUT / "prepared"
-    if ranks.is_first() and not folder.exists():
+    if process_group.is_first() and not folder.exists():
         folder.mkdir()
         for split, images in zip(("train", "validation"), IMAGES, strict=True):
             np.save(folder / f"{split}_inputs.npy", images)
-    ranks.barrier()
-    data = Prepared(folder, "idx", (8, 8), ())
-    below = storage.build([DenseSpec(inputs=64, units=9, activation="tanh", output="sigmoid")])
+    process_group.barrier()
+    data = PreparedDataset(folder, "idx", (8, 8), ())
+    below = checkpoint.build([DenseSpec(inputs=64, units=9, activation="tanh", output="sigmoid")])
     train = how().training.model_dump() | {"seed": 3}
     layer = Layer(data="bars", input="layers/one", units=5, train=train)
     return pretrain("two", layer, below, data, how())
@@ -132,17 +133,17 @@ ON_ALL = {"confidence": 0.3, "reconstruction": 0.5, "moves": MOVES, "corruption"
 
 def classifier(how: Callable[..., Fit], **options: Any) -> Stack:
     folder, here = OUT / "labelled", how().environment
-    if ranks.is_first() and not folder.exists():
+    if process_group.is_first() and not folder.exists():
         folder.mkdir()
         for seed, split in enumerate(("train", "validation")):
             images, labels = bars(len(IMAGES[seed]), seed)
             np.save(folder / f"{split}_inputs.npy", images)
             np.save(folder / f"{split}_labels.npy", labels)
-    ranks.barrier()
+    process_group.barrier()
     train = {"batch_size": 33, "draws": 96, "epochs": 3, "learning_rate": 0.01}
     settings = Classifier.model_validate(LABELS | {"moves": MOVES, "train": train} | options)
-    data = Prepared(folder, "idx", (8, 8), ("0", "1", "2", "3"))
-    below = storage.build(chain_specs(64, (16, 5), hidden="gelu", code="gelu", output="sigmoid"))
+    data = PreparedDataset(folder, "idx", (8, 8), ("0", "1", "2", "3"))
+    below = checkpoint.build(chain_specs(64, (16, 5), hidden="gelu", code="gelu", output="sigmoid"))
     run = next(iter(settings.runs))
     module, epochs = Sweep("judge", settings, below, data, here).teach(run)
     lines = [f"{row['epoch']},0,{row['train/loss']}" for row in epochs.rows]
@@ -206,7 +207,8 @@ def main(names: list[str]) -> None:
     with together(environment()) as here:
         # One write with its line end: the ranks share a pipe, which may be unbuffered.
         sys.stdout.write(
-            f"rank {ranks.rank()} of {ranks.count()} has {torch.get_num_threads()} threads\n"
+            f"rank {process_group.rank()} of {process_group.world_size()} "
+            f"has {torch.get_num_threads()} threads\n"
         )
         for name in names:
             torch.manual_seed(7)

@@ -1,0 +1,1 @@
+"""Settings: ``params.yaml`` as frozen models, and the machine's environment variables."""

@@ -1,0 +1,73 @@
+"""Arrays that several processes have in common: one file, of which the machine keeps one copy."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import uuid
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ae_lightning.distributed import process_group
+from ae_lightning.errors import UserError
+
+
+@dataclass(frozen=True)
+class MemmapLocation:
+    """Where a memory-mapped array lies: what is sent to another process in place of the numbers."""
+
+    path: str
+    dtype: Any
+    offset: int
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, array: Any) -> Any:
+        """Where ``array`` lies if it is the whole of a memory-mapped file, otherwise itself."""
+        if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap):
+            return cls(str(array.filename), array.dtype, array.offset, array.shape)
+        return array
+
+    def opened(self) -> NDArray[Any]:
+        """The array, to be read."""
+        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+
+
+def shared_array(shape: tuple[int, ...], folder: Path) -> NDArray[np.float32]:
+    """A new array on disk that all processes of this machine read and write, to be filled.
+
+    Its file in ``folder`` has no name any more when this returns: it goes with the last process
+    that uses it, however that ends.
+
+    Raises:
+        UserError: if there is no room for it.
+    """
+    place = process_group.place()
+    path = folder / f".{process_group.broadcast(uuid.uuid4().hex)}-{place.node}"
+    if place.local == 0:
+        _allocate(path, 4 * prod(shape))
+    process_group.barrier()
+    array = np.memmap(path, np.float32, "r+", shape=shape)
+    process_group.barrier()
+    if place.local == 0:
+        path.unlink()
+    return array
+
+
+def _allocate(path: Path, size: int) -> None:
+    """Take ``size`` bytes of the disk at once: a mapping could not tell that it is full."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise UserError(
+            f"{path.parent}: must have room for {size / 2**20:,.0f} MiB of codes, found "
+            f"{error.strerror}; make room, or raise AE_MEMORY_LIMIT_MB"
+        ) from error

@@ -1,0 +1,161 @@
+"""How raw data gets into ``data/``.
+
+Whatever the source, the files are
+made in a hidden folder beside their place and moved in, one rename each, once they are verified.
+So a failure leaves nothing behind, and of two fetches at once each moves in the same bytes.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from ae_lightning.data.sources.checksums import DATASETS, Checksum, RawDataset, dataset, verify
+from ae_lightning.data.sources.download import DISK_ERRORS, SourceError
+from ae_lightning.data.sources.sources import SOURCES, Source, dvc_sources
+from ae_lightning.errors import UserError
+
+__all__ = ["DATASETS", "fetch", "verify"]
+
+PARTIAL = ".partial-"
+
+
+def fetch(names: Sequence[str] = (), root: Path = Path("data"), progress: bool = True) -> None:
+    """Make sure that data sets (all, if none is named) are in ``root`` and verified.
+
+    What is there and good is left alone. Files that are not ours are never touched.
+
+    Raises:
+        UserError: a name is unknown, the folder cannot be written, or every source failed.
+    """
+    chosen = {name: dataset(name) for name in names or DATASETS}
+    with _bar(progress) as bar:
+        for name, wanted in chosen.items():
+            if wanted.problem(root / name) is None:
+                bar.console.print(f"{name}: there ({wanted})")
+                continue
+            try:
+                _obtain(name, wanted, root, bar)
+            except OSError as error:
+                reason = error.strerror or error
+                raise UserError(
+                    f"{root / name}: cannot write there ({reason}); make room, or make the folder "
+                    f"writable, and run `ae fetch {name}` again"
+                ) from error
+
+
+def _bar(progress: bool) -> Progress:
+    console = Console(
+        stderr=True, quiet=not progress, markup=False, highlight=False, soft_wrap=True
+    )
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _obtain(name: str, wanted: RawDataset, root: Path, bar: Progress) -> None:
+    """Move the files in from the first source that has them."""
+    target = (root / name).resolve()  # data/ may be a link to another disk: renames stay on it
+    target.parent.mkdir(parents=True, exist_ok=True)
+    failures = []
+    for source in (*dvc_sources(root, name), *SOURCES[name]):
+        started = time.monotonic()
+        with _partial(target.parent) as partial:
+            try:
+                _move(_filled(source, wanted, partial, bar), target, wanted.files)
+            except SourceError as error:
+                failures.append(f"{source.name} ({error})")
+                bar.console.print(f"{name}: no luck with {failures[-1]}")
+                continue
+        seconds = time.monotonic() - started
+        bar.console.print(f"{name}: from {source.name} in {seconds:.0f} s ({wanted})")
+        return
+    raise UserError(
+        f"{root / name}: no source could give it; tried {', '.join(failures)}; install npm, or get "
+        f"onto the network, and run `ae fetch {name}`, or configure a DVC remote: `dvc pull`"
+    )
+
+
+def _filled(source: Source, wanted: RawDataset, partial: Path, bar: Progress) -> Path:
+    """The folder that the source filled, verified."""
+    task = bar.add_task(source.name, total=None)
+    try:
+        folder = source.fill(
+            partial, lambda done, total: bar.update(task, completed=done, total=total or None)
+        )
+    except OSError as error:
+        if error.errno in DISK_ERRORS:
+            raise
+        raise SourceError(str(error)) from error
+    except (KeyError, ValueError) as error:
+        raise SourceError(f"not what was expected: {error}") from error
+    finally:
+        bar.remove_task(task)
+    if problem := wanted.problem(folder):
+        raise SourceError(problem.removeprefix(f"{folder}{os.sep}"))
+    return folder
+
+
+def _move(folder: Path, target: Path, files: Mapping[str, Checksum]) -> None:
+    target.mkdir(exist_ok=True)
+    for file in files:
+        (folder / file).chmod(0o644)
+        (folder / file).replace(target / file)
+
+
+@contextmanager
+def _partial(parent: Path) -> Iterator[Path]:
+    """A folder beside the data that lasts as long as the block."""
+    _sweep(parent)
+    folder = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=parent))
+    handle = _lock(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what killed processes left: folders that nobody holds, and not made this minute."""
+    for left in parent.glob(f"{PARTIAL}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > 60:
+                os.close(_lock(left))
+                shutil.rmtree(left)
+
+
+def _lock(folder: Path) -> int:
+    """A handle that holds the folder for as long as it is open and this process lives.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle

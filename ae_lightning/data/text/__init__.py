@@ -1,0 +1,1 @@
+"""Documents: reading, tokens, bags of words and sequences, preparation."""

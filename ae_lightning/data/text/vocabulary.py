@@ -1,0 +1,154 @@
+"""One pass over a dataset's documents: their words as numbers, the split, the vocabulary.
+
+What stays in memory is a number per token and per label; titles wait in a file.
+
+Legend: every distinct word has a *number*, in the order in which a stream brings them; a *table*
+``(numbers,)`` says what a number becomes: the column of a bag, the id in a sequence.
+"""
+
+import heapq
+import json
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ae_lightning.config.datasets import Documents
+from ae_lightning.data.text.readers import read
+from ae_lightning.data.text.schema import Document
+from ae_lightning.data.text.tokenize import RaggedArray, WordIndexer, tokenize
+from ae_lightning.errors import UserError
+
+Rows = NDArray[np.int64]
+"""Numbers of documents, counted from 0 in the order of the files."""
+
+NO_COLUMN = -1
+Table = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class RawDocuments:
+    """All documents as numbers, and what is shown of them as JSON lines in the file ``records``.
+
+    ``words`` and ``names`` give the numbers in ``tokens`` and ``labels``; ``days`` (documents,) are
+    dates as ordinals, 0 where unknown.
+    """
+
+    tokens: RaggedArray
+    words: dict[str, int]
+    labels: RaggedArray
+    names: dict[str, int]
+    days: NDArray[np.int32]
+    records: Path
+
+
+def collect(dataset: Documents, records: Path, where: str) -> RawDocuments:
+    """Read and tokenise all documents; ``where`` the dataset stands in params.yaml.
+
+    Raises:
+        UserError: a document cannot be read, lacks the date to split by, or has another's id.
+    """
+    tokens, labels, days, hashes = WordIndexer(), WordIndexer(), array("i"), array("q")
+    with records.open("w", encoding="utf-8", newline="\n") as file:
+        for document in _dated(dataset, where):
+            tokens.add(tokenize(document.text, dataset.stop_words))
+            labels.add(document.labels)
+            days.append(document.date.toordinal() if document.date else 0)
+            hashes.append(hash(document.id))
+            file.write(json.dumps(_record(document), ensure_ascii=False) + "\n")
+    _check_ids(dataset, np.frombuffer(hashes, dtype=np.int64))
+    ordinals = np.frombuffer(days, dtype=np.int32)
+    return RawDocuments(
+        tokens.ragged(), tokens.numbers, labels.ragged(), labels.numbers, ordinals, records
+    )
+
+
+def _dated(dataset: Documents, where: str) -> Iterator[Document]:
+    for document in read(dataset.path, dataset.columns):
+        if dataset.until and document.date is None:
+            raise UserError(
+                f"{document.place}: must have a date as {where}.until splits by date, found none; "
+                "add the date, set columns.date or remove until"
+            )
+        yield document
+
+
+def _record(document: Document) -> dict[str, Any]:
+    day = document.date and document.date.isoformat()
+    labels = list(document.labels)
+    return {"id": document.id, "title": document.title, "date": day, "labels": labels}
+
+
+def _check_ids(dataset: Documents, hashes: NDArray[np.int64]) -> None:
+    """Eight bytes an id tell that none repeats; only if some seem to, the ids are compared."""
+    values, counts = np.unique(hashes, return_counts=True)
+    suspects = set(values[counts > 1].tolist())
+    places: dict[str, str] = {}
+    for document in read(dataset.path, dataset.columns) if suspects else ():
+        if hash(document.id) in suspects:
+            if document.id in places:
+                raise UserError(
+                    f"{document.place}: an id must be of one document only, found "
+                    f"{document.id!r} as in {places[document.id]}; make them differ"
+                )
+            places[document.id] = document.place
+
+
+def train_and_test(dataset: Documents, days: NDArray[np.int32], where: str) -> tuple[Rows, Rows]:
+    """Documents to train on, in the order whose last become the validation part, and to test.
+
+    By date that is the order of the files. By chance it is the drawn order: files are often sorted
+    by label, and the last of them would all have one.
+
+    Raises:
+        UserError: one of the two is empty.
+    """
+    key = "until" if dataset.until else "test"
+    train, test = SPLITTERS[key](dataset, days)
+    if not len(train) or not len(test):
+        raise UserError(
+            f"{where}.{key}: must leave documents to train on and to test, found {len(train)} and "
+            f"{len(test)} with {getattr(dataset, key)}; change it or add documents"
+        )
+    return train, test
+
+
+def _by_date(dataset: Documents, days: NDArray[np.int32]) -> tuple[Rows, Rows]:
+    assert dataset.until
+    late = days > dataset.until.toordinal()
+    return np.flatnonzero(~late), np.flatnonzero(late)
+
+
+def _by_chance(dataset: Documents, days: NDArray[np.int32]) -> tuple[Rows, Rows]:
+    order = np.random.default_rng(dataset.seed).permutation(len(days))
+    tested = round(len(order) * dataset.test)
+    return order[tested:], np.sort(order[:tested])
+
+
+SPLITTERS = {"until": _by_date, "test": _by_chance}
+"""How documents are split, by the field of ``Documents`` that says so."""
+
+
+def most_frequent(numbers: Mapping[str, int], totals: NDArray[np.integer], size: int) -> list[str]:
+    """At most ``size`` words that occur, most frequent first, equally frequent ones by alphabet.
+
+    ``totals`` (numbers,) says how often each word occurs. ``CountVectorizer(max_features=size)``
+    takes the same ones, but leaves it to chance which of the equally frequent last ones.
+    """
+    occurring = ((-int(totals[number]), word) for word, number in numbers.items())
+    best = heapq.nsmallest(size, (pair for pair in occurring if pair[0]))
+    return [word for _, word in best]
+
+
+def lookup(numbers: Mapping[str, int], words: Sequence[str], first: int, other: int) -> Table:
+    """The table ``(numbers,)`` from a word's number to ``first`` + its place in ``words``.
+
+    Words that are not among them become ``other``.
+    """
+    places = {word: first + place for place, word in enumerate(words)}
+    # A dictionary's order is that of insertion, which here is the numbers'.
+    return np.fromiter((places.get(word, other) for word in numbers), np.int32, len(numbers))

@@ -1,0 +1,1 @@
+"""Several processes that do one stage together: starting them, global batches, strategies."""

@@ -1,0 +1,73 @@
+"""Where torchrun or SLURM placed this process."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from ae_lightning.config.environment import Environment
+from ae_lightning.errors import UserError
+
+INTERACTIVE = ("bash", "interactive")
+"""Names of SLURM jobs in which a person types: processes are not SLURM's there."""
+
+
+class Placement(NamedTuple):
+    """Processes on each machine, and machines."""
+
+    processes: int
+    machines: int
+
+
+def torchrun(variables: Mapping[str, str]) -> Placement | None:
+    """As torchrun says, if it started this process."""
+    if "TORCHELASTIC_RUN_ID" not in variables:
+        return None
+    processes = int(variables["LOCAL_WORLD_SIZE"])
+    return Placement(processes, int(variables["WORLD_SIZE"]) // processes)
+
+
+def slurm(variables: Mapping[str, str]) -> Placement | None:
+    """As SLURM says, if srun started this process, by what Lightning goes by."""
+    if "SLURM_NTASKS" not in variables or variables.get("SLURM_JOB_NAME") in INTERACTIVE:
+        return None
+    machines = int(variables.get("SLURM_NNODES", 1))
+    tasks = int(variables["SLURM_NTASKS"])
+    return Placement(int(variables.get("SLURM_NTASKS_PER_NODE", tasks // machines)), machines)
+
+
+LAUNCHERS: dict[str, Callable[[Mapping[str, str]], Placement | None]] = {
+    "torchrun": torchrun,
+    "SLURM": slurm,
+}
+"""In the order in which Lightning looks for them."""
+
+
+def settle(environment: Environment, variables: Mapping[str, str] = os.environ) -> Environment:
+    """The environment with the devices and machines that a launcher chose, if one did.
+
+    Raises:
+        UserError: if AE_DEVICES or AE_NUM_NODES say something else.
+    """
+    for name, placed in LAUNCHERS.items():
+        if (there := placed(variables)) is None:
+            continue
+        devices, nodes = environment.devices, environment.num_nodes
+        named = "num_nodes" in environment.model_fields_set
+        if (devices != "auto" and _number(devices) != there.processes) or (
+            named and nodes != there.machines
+        ):
+            raise UserError(
+                f"AE_DEVICES, AE_NUM_NODES: must be what {name} started ({there.processes} "
+                f"processes on each of {there.machines} machines), found {devices} and {nodes}; "
+                "unset both"
+            )
+        chosen = str(there.processes) if devices == "auto" else devices
+        return environment.model_copy(update={"devices": chosen, "num_nodes": there.machines})
+    return environment
+
+
+def _number(devices: str) -> int | None:
+    """How many devices AE_DEVICES asks for, where it says so."""
+    if "," in devices:
+        return len([name for name in devices.split(",") if name.strip()])
+    return int(devices) if devices.isdecimal() else None

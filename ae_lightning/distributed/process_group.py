@@ -1,0 +1,144 @@
+"""The processes that do one stage together: which one this is, and what they tell each other.
+
+Each has a rank, the first one 0. Without others everything here is as if nobody was asked.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import torch
+import torch.distributed
+from torch import Tensor
+
+TIMEOUT = timedelta(minutes=10)
+"""How long a process waits for another's gradients where nothing tells that it has gone."""
+
+LONG = timedelta(days=30)
+"""How long the others wait for what the first one says: it may have much to compute before."""
+
+
+class Place(NamedTuple):
+    """Where a process is: its number on its machine, of how many, and the machine's number.
+
+    ``threads`` are those that a process computes with while the others wait, ``share`` those that
+    it has otherwise; None is as many as there are.
+    """
+
+    local: int = 0
+    locals: int = 1
+    node: int = 0
+    threads: int | None = None
+    share: int | None = None
+
+
+_place = Place()
+_talks: list[Any] = []
+
+
+def enter(strategy: Any, threads: int) -> None:
+    """Take the place that a Lightning strategy has."""
+    global _place
+    own = strategy.local_rank, strategy.num_processes, strategy.node_rank
+    _place = Place(*own, threads, torch.get_num_threads())
+
+
+def leave() -> None:
+    """Belong to no group any more."""
+    global _place
+    if _place.threads:
+        torch.set_num_threads(_place.threads)
+    _place = Place()
+    _talks.clear()
+    if _grouped():
+        torch.distributed.destroy_process_group()
+
+
+def place() -> Place:
+    """Where this process is."""
+    return _place
+
+
+def world_size() -> int:
+    """How many processes there are."""
+    return torch.distributed.get_world_size() if _grouped() else 1
+
+
+def rank() -> int:
+    """Which of them this is, from 0."""
+    return torch.distributed.get_rank() if _grouped() else 0
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes files."""
+    return rank() == 0
+
+
+@contextmanager
+def threads(number: int | None) -> Iterator[None]:
+    """Compute the block with so many threads; None changes nothing."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def barrier() -> None:
+    """Wait until all are here."""
+    if world_size() > 1:
+        torch.distributed.barrier(_talk())
+
+
+def broadcast(message: Any = None) -> Any:
+    """What the first process says, in all of them; what others say is not heard."""
+    messages = [message]
+    if world_size() > 1:
+        torch.distributed.broadcast_object_list(messages, 0, _talk())
+    return messages[0]
+
+
+def gather(part: Any) -> list[Any]:
+    """The parts of all processes by rank, in the first one; in others their own alone."""
+    if world_size() == 1:
+        return [part]
+    parts = [None] * world_size() if is_first() else None
+    torch.distributed.gather_object(part, parts, 0, _talk())
+    return parts or [part]
+
+
+def all_reduce_sum(number: float) -> float:
+    """The sum of a number over all processes."""
+    return _all_reduce(number, torch.distributed.ReduceOp.SUM)
+
+
+def all_reduce_max(number: float) -> float:
+    """The greatest of a number over all processes."""
+    return _all_reduce(number, torch.distributed.ReduceOp.MAX)
+
+
+def _all_reduce(number: float, operation: Any) -> float:
+    value = torch.tensor(number, dtype=torch.float64)
+    if world_size() > 1:
+        torch.distributed.all_reduce(value, operation, _talk())
+    return float(value)
+
+
+def broadcast_tensors(tensors: Iterable[Tensor]) -> None:
+    """Fill tensors on the CPU, the same ones everywhere, with those of the first process."""
+    if world_size() > 1:
+        for tensor in tensors:
+            torch.distributed.broadcast(tensor, 0, _talk())
+
+
+def _talk() -> Any:
+    """The group for all but gradients: on the CPU, whatever the devices are, and patient."""
+    if not _talks:
+        _talks.append(torch.distributed.new_group(backend="gloo", timeout=LONG))
+    return _talks[0]
+
+
+def _grouped() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()

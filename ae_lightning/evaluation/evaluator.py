@@ -1,0 +1,191 @@
+"""Evaluation as a LightningModule: codes by ``predict``, reconstruction errors by ``test``."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from lightning import Trainer
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ae_lightning.config.environment import Environment
+from ae_lightning.data.memmap import MemmapLocation
+from ae_lightning.data.sampler import Array, BatchIndices, in_order, loader, to_unit
+from ae_lightning.data.text.tokenize import PADDING
+from ae_lightning.distributed import process_group
+from ae_lightning.distributed.launch import alone
+from ae_lightning.nn.activations import Activation, softmax
+from ae_lightning.nn.layers.sequence import token_accuracy, token_cross_entropy, with_end
+from ae_lightning.nn.losses import multinomial, squared_error
+from ae_lightning.nn.stack import Stack
+from ae_lightning.training.callbacks import OwnSignals
+from ae_lightning.training.trainer import trainer_settings
+
+BATCH = 2000
+FEW = 64
+"""Sequences at a time: each has a logit for every word at each of its tokens."""
+FEWEST = 1000
+"""Examples of each process below which it is quicker not to ask the others."""
+
+
+Measure = Callable[[Trainer, "Evaluation", Array], Any]
+
+
+class Evaluation(lightning.LightningModule):
+    """Codes and errors of a trained stack, in full precision."""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__()
+        self.stack = stack
+
+    def predict_step(self, batch: Tensor) -> Tensor:
+        """Codes ``(batch, code)`` of raw examples."""
+        return self.stack.encode(to_unit(batch))
+
+    def test_step(self, batch: Tensor) -> None:
+        """Errors of reconstructing raw examples, in their units."""
+        x = to_unit(batch)
+        logits, target = self.stack.trace(x).logits, self.stack.restore(self.stack.target(x))
+        errors = errors_of(self.stack)(logits, target, self.stack.restored)
+        weight = int((with_end(x) != PADDING).sum()) if self.stack.takes_sequences else len(x)
+        self.log_dict(errors, batch_size=weight, sync_dist=True)
+
+
+def squared_errors(logits: Tensor, target: Tensor, output: Activation) -> dict[str, Tensor]:
+    """Squared error per example (``sse``) and per value (``mse``)."""
+    sse = squared_error(logits, target, output)
+    return {"sse": sse, "mse": sse / target.shape[1]}
+
+
+def word_errors(logits: Tensor, target: Tensor, output: Activation) -> dict[str, Tensor]:
+    """Cross-entropy of a document's distribution over words, in nats per word."""
+    return {"cross_entropy": multinomial(logits, target, output)}
+
+
+def token_errors(logits: Tensor, target: Tensor, output: Activation) -> dict[str, Tensor]:
+    """Given the tokens before: nats per token, and share of the tokens that are right."""
+    return {
+        "cross_entropy": token_cross_entropy(logits, target),
+        "token_accuracy": token_accuracy(logits, target),
+    }
+
+
+def errors_of(stack: Stack) -> Callable[[Tensor, Tensor, Activation], dict[str, Tensor]]:
+    """What is measured of a stack's reconstructions."""
+    if stack.takes_sequences:
+        return token_errors
+    return word_errors if stack.output is softmax else squared_errors
+
+
+class Evaluator:
+    """Run one stack over arrays ``(examples, *shape)``; the trainer is set up once.
+
+    In several processes it is asked in the first one, within :func:`leading`, and the others lend a
+    hand; each example passes once, in one of them. Few examples are left to the first one.
+    """
+
+    def __init__(self, stack: Stack, environment: Environment) -> None:
+        self.module, self.environment = Evaluation(stack), environment
+
+    def codes(self, array: Array) -> NDArray[np.float32]:
+        """Codes ``(examples, code)`` in the order of the examples."""
+        codes: NDArray[np.float32] = self._asked(_codes, array)
+        return codes
+
+    def reconstruction(self, array: Array) -> dict[str, float]:
+        """Errors by name, each averaged over the examples."""
+        errors: dict[str, float] = self._asked(_errors, array)
+        return errors
+
+    def _asked(self, measure: Measure, array: Array) -> Any:
+        others = process_group.world_size() > 1
+        if others and (
+            len(array) < FEWEST * process_group.world_size() or self._together.world_size == 1
+        ):
+            return measure(self._alone, self.module, array)
+        if others:
+            _ask(measure, self.module.stack, array)
+        return self.measured(measure, array)
+
+    def measured(self, measure: Measure, array: Array) -> Any:
+        """What ``measure`` gives when all processes take part; it is whole in the first one."""
+        with process_group.threads(process_group.place().share):
+            return measure(self._together, self.module, array)
+
+    @cached_property
+    def _together(self) -> Trainer:
+        # Nothing is trained, so nothing need be split.
+        strategy = {"fsdp": "ddp"}.get(self.environment.strategy, self.environment.strategy)
+        return _trainer(self.environment.model_copy(update={"strategy": strategy}))
+
+    @cached_property
+    def _alone(self) -> Trainer:
+        return _trainer(self.environment.single())
+
+
+@contextmanager
+def leading(environment: Environment) -> Iterator[None]:
+    """Run the block in the first process; others do their part of what it measures, then end."""
+    if not process_group.is_first():
+        _follow(environment)
+    else:
+        with process_group.threads(process_group.place().threads):
+            yield
+        process_group.broadcast(None)
+    alone(environment)
+
+
+def _ask(measure: Measure, stack: Stack, array: Array) -> None:
+    """Tell the other processes what to measure; a stack that they have is not sent again."""
+    known = bool(_sent) and _sent[-1] is stack
+    process_group.broadcast((measure, None if known else stack, MemmapLocation.of(array)))
+    _sent[:] = [stack]
+
+
+def _follow(environment: Environment) -> None:
+    """Do the own part of whatever the first process asks for."""
+    evaluator: Evaluator | None = None
+    while (task := process_group.broadcast()) is not None:
+        measure, stack, array = task
+        evaluator = evaluator if stack is None else Evaluator(stack, environment)
+        assert evaluator is not None
+        evaluator.measured(measure, array.opened() if isinstance(array, MemmapLocation) else array)
+
+
+_sent: list[Stack] = []
+
+
+def _trainer(environment: Environment) -> Trainer:
+    settings = trainer_settings(environment) | {"precision": "32-true"}
+    return Trainer(logger=False, enable_checkpointing=False, callbacks=[OwnSignals()], **settings)
+
+
+def _codes(trainer: Trainer, module: Evaluation, array: Array) -> NDArray[np.float32]:
+    """Codes of all examples in the first process, of its own part in any other."""
+    world = trainer.world_size
+    shares = [_share(module, array, rank, world) for rank in range(world)]
+    batches: Any = trainer.predict(module, loader(array, shares[trainer.global_rank]))
+    own = np.concatenate([batch.numpy() for batch in batches])
+    parts = process_group.gather(own) if world > 1 else [own]
+    if len(parts) == 1:
+        return own
+    codes = np.empty((len(array), parts[0].shape[1]), dtype=np.float32)
+    for share, part in zip(shares, parts, strict=True):
+        codes[torch.cat(list(share)).numpy()] = part
+    return codes
+
+
+def _errors(trainer: Trainer, module: Evaluation, array: Array) -> dict[str, float]:
+    """Errors by name; the trainer averages over the examples of all processes."""
+    share = _share(module, array, trainer.global_rank, trainer.world_size)
+    errors = trainer.test(module, loader(array, share), verbose=False)[0]
+    return {name: float(error) for name, error in errors.items()}
+
+
+def _share(module: Evaluation, array: Array, rank: int, world: int) -> BatchIndices:
+    size = FEW if module.stack.takes_sequences else BATCH
+    return in_order(len(array), size, rank, world)

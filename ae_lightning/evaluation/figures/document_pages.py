@@ -1,0 +1,55 @@
+"""Which pictures a variant on documents gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ae_lightning.evaluation.figures import plots
+from ae_lightning.evaluation.figures.documents import (
+    NATS,
+    main_columns,
+    main_topics,
+    precision_recall,
+    topics,
+)
+from ae_lightning.evaluation.figures.embedding import Plane
+from ae_lightning.evaluation.figures.image_pages import embedding
+from ae_lightning.training.curve import read_curve
+
+if TYPE_CHECKING:
+    from ae_lightning.evaluation.collection import Collection
+
+
+def document_pictures(
+    name: str, collection: Collection, metrics: Mapping[str, Any], curve: Path
+) -> tuple[dict[str, Figure], Plane]:
+    """The variant's figures by file name, and its codes in a plane, coloured by main topic.
+
+    What needs labels or learning is there only where those are.
+    """
+    points, title = embedding(collection.codes["test"], "documents")
+    classes = collection.corpus.data.classes
+    labels = collection.labels.get("test", np.zeros((len(points), 0), dtype=bool))[: len(points)]
+    drawn = {"codes": topics(points, labels, classes, f"{name}: {title}")}
+    if collection.labels:
+        drawn["precision_recall"] = precision_recall(beside_baselines(name, metrics))
+    if learned := read_curve(curve):
+        drawn["learning_curves"] = plots.learning_curves({name: learned}, "val/loss", NATS)
+    chosen = main_columns(labels)
+    main = main_topics(labels[:, chosen])
+    return drawn, Plane(title, points, main, [classes[column] for column in chosen])
+
+
+def beside_baselines(name: str, metrics: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
+    """Precision by recall of a variant and, under their own names, of what it is compared with."""
+    size = metrics["code"]["size"]
+    baselines = {
+        f"lsa-{size}" if other == "lsa" else other: found["retrieval"]["precision_at_recall"]
+        for other, found in metrics["baseline"].items()
+    }
+    return baselines | {name: metrics["retrieval"]["precision_at_recall"]}

@@ -1,0 +1,120 @@
+"""Which pictures a variant gets, and the examples on them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from sklearn.manifold import TSNE
+
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.data.sampler import to_unit
+from ae_lightning.evaluation.figures import plots
+from ae_lightning.evaluation.figures.embedding import Plane, wide_grid
+from ae_lightning.evaluation.figures.style import INK
+from ae_lightning.evaluation.image_scores import EncodedImages, Metrics, is_linear
+from ae_lightning.evaluation.metrics.sampling import one_of_each, position_bits, reconstruct
+from ae_lightning.evaluation.types import EvaluationInput
+from ae_lightning.training.curve import read_curve
+
+TSNE_EXAMPLES = 3000
+PLOTTED = 5000
+
+
+@dataclass(frozen=True)
+class FigureInput:
+    """What pictures are made of: a variant's codes and metrics, and PCA's codes, if there are any.
+
+    ``greys`` is the colour map of grey images.
+    """
+
+    case: EvaluationInput
+    measured: EncodedImages
+    pca: EncodedImages | None
+    metrics: Metrics
+    greys: str = INK
+
+    @property
+    def name(self) -> str:
+        """The variant's name."""
+        return self.case.name
+
+    @property
+    def data(self) -> PreparedDataset:
+        """The dataset."""
+        return self.case.data
+
+    @cached_property
+    def places(self) -> NDArray[np.intp]:
+        """Where the test images are that every variant shows."""
+        return one_of_each(self.data)
+
+    @cached_property
+    def plane(self) -> Plane:
+        """The test codes in a plane, and the plane decoded where two numbers are a whole code."""
+        data, stack, codes = self.data, self.measured.stack, self.measured.codes["test"]
+        points, title = embedding(codes)
+        labels = np.array(data.labels("test")) if data.labelled else np.zeros(len(points), int)
+        alone = codes.shape[1] == 2 and not position_bits(stack)
+        decoded = wide_grid(stack, codes) if alone else None
+        return Plane(title, points, labels[: len(points)], data.classes, decoded, data.shape)
+
+    @property
+    def images(self) -> torch.Tensor:
+        """Those images ``(images, features)`` in [0, 1]."""
+        return to_unit(torch.from_numpy(self.data.inputs("test")[self.places]))
+
+
+Page = Callable[[FigureInput], dict[str, Figure]]
+"""Figures by file name; none where there is nothing to be seen."""
+
+
+def pictures(shown: FigureInput, pages: Sequence[Page]) -> dict[str, Figure]:
+    """The variant's figures by file name."""
+    return dict(chain.from_iterable(page(shown).items() for page in pages))
+
+
+def reconstructions(shown: FigureInput) -> dict[str, Figure]:
+    """Images, what is made of them, and PCA's of the same size where that is something else."""
+    rows = {"original": shown.images.numpy(), shown.name: _restored(shown.measured, shown.images)}
+    if shown.pca and not is_linear(shown.measured.stack):
+        size = shown.pca.codes["test"].shape[1]
+        rows[f"PCA, {size} numbers"] = _restored(shown.pca, shown.images)
+    return {"reconstructions": plots.reconstructions(rows, shown.data.shape, shown.greys)}
+
+
+def codes(shown: FigureInput) -> dict[str, Figure]:
+    """The codes in a plane, coloured by class if there are any."""
+    plane = shown.plane
+    title = f"{shown.name}: {plane.title}"
+    return {"codes": plots.scatter(plane.points, plane.labels, plane.classes, title)}
+
+
+def learning(shown: FigureInput) -> dict[str, Figure]:
+    """Learning curves, where something was learned."""
+    learned = read_curve(shown.case.curve)
+    return {"learning_curves": plots.learning_curves({shown.name: learned})} if learned else {}
+
+
+PAGES: tuple[Page, ...] = (reconstructions, codes, learning)
+
+
+def embedding(codes: NDArray[Any], what: str = "images") -> tuple[NDArray[Any], str]:
+    """Points ``(examples, 2)`` to draw: 2-D codes themselves, t-SNE of a part of longer ones.
+
+    Their title says how many of ``what`` they are.
+    """
+    if codes.shape[1] == 2:
+        return codes[:PLOTTED], f"2-D codes of {min(PLOTTED, len(codes)):,} test {what}"
+    part = codes[:TSNE_EXAMPLES]
+    points = TSNE(random_state=0, init="pca", perplexity=min(30, len(part) / 4)).fit_transform(part)
+    return points, f"t-SNE of the codes of {len(part):,} test {what}"
+
+
+def _restored(measured: EncodedImages, images: torch.Tensor) -> NDArray[Any]:
+    return reconstruct(measured.stack, images).clamp(0, 1).numpy()

@@ -1,0 +1,157 @@
+"""A variant as its artifacts hold it: net, prepared data, and the codes that evaluation wrote.
+
+Nothing here needs ``params.yaml`` or training's libraries.
+"""
+
+import json
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ae_lightning.config.params import load, pick
+from ae_lightning.data.prepared import SPLITS, PreparedDataset
+from ae_lightning.errors import UserError
+from ae_lightning.nn import checkpoint
+from ae_lightning.nn.stack import Stack
+
+EXAMPLES = {"documents": "documents", "idx": "images", "npy": "images", "folder": "images"}
+"""What the examples of each kind of prepared data are, which decides how they are searched."""
+
+
+@dataclass(frozen=True)
+class ModelArtifacts:
+    """A trained net, the data that it was trained on, and the folder of its model."""
+
+    folder: Path
+    stack: Stack
+    data: PreparedDataset
+
+    @property
+    def name(self) -> str:
+        """The variant's name."""
+        return self.folder.name
+
+    @property
+    def codes(self) -> Path:
+        """Where evaluation wrote codes."""
+        return self.folder.parents[1] / "evaluation" / self.name / "codes.npz"
+
+
+def prepared(name: str, artifacts: Path) -> PreparedDataset:
+    """The data of variant ``name``.
+
+    Raises:
+        UserError: there is no such variant, it was not trained, or its data are absent.
+    """
+    model = artifacts / "models" / name
+    if not (model / "model.json").is_file():
+        raise _absent(name, artifacts)
+    return _data(model)
+
+
+def open_variant(
+    name: str,
+    artifacts: Path,
+    examples: str | None = None,
+    *,
+    verify: Callable[[Path, str], None] | None = None,
+) -> ModelArtifacts:
+    """Load variant ``name``, which must be on ``examples`` (documents, images), if they are named.
+
+    ``verify`` is given each folder that its codes depend on, before it is read, and its stage.
+
+    Raises:
+        UserError: there is no such variant, it was not trained, its data are absent, or it is on
+            something else.
+    """
+    data = prepared(name, artifacts)
+    model = artifacts / "models" / name
+    if examples and EXAMPLES[data.kind] != examples:
+        raise _other(model, data, examples)
+    if verify:
+        verify(model, f"finetune@{name}")
+        if EXAMPLES[data.kind] == "documents":  # their vocabulary says what a text's numbers are
+            verify(data.folder, f"prepare@{data.folder.name}")
+    return ModelArtifacts(model, checkpoint.load(model).eval(), data)
+
+
+def saved_codes(
+    path: Path,
+    sizes: Mapping[str, int],
+    units: int,
+    *,
+    examples: str,
+    optional: Sequence[str] = (),
+) -> dict[str, NDArray[np.float32]]:
+    """Codes ``(examples, units)`` of each split as evaluation wrote them; ``sizes`` they must have.
+
+    Those of ``optional`` splits may be absent.
+
+    Raises:
+        UserError: there are none, they cannot be read, or they are of other examples.
+    """
+    remedy = f"run: dvc repro evaluate@{path.parent.name}"
+    try:
+        with np.load(path) as file:
+            wanted = [split for split in SPLITS if split in file or split not in optional]
+            codes = {split: file[split] for split in wanted}
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: this variant was not evaluated yet; {remedy}") from error
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+        raise UserError(f"{path}: cannot be read ({error}); {remedy}") from error
+    for split, rows in codes.items():
+        if rows.shape != (sizes[split], units):
+            raise UserError(
+                f"{path}: must have codes {(sizes[split], units)} of the {split} {examples}, "
+                f"found {rows.shape}, which are stale; {remedy}"
+            )
+    return {split: rows.astype(np.float32, copy=False) for split, rows in codes.items()}
+
+
+def stale(trained: ModelArtifacts, must: str, found: Any) -> UserError:
+    """The error for a model that does not fit its data."""
+    return UserError(
+        f"{trained.folder}: must take {must} of {trained.data.folder}, found {found}, so it is "
+        f"stale; run: dvc repro evaluate@{trained.name}"
+    )
+
+
+def _data(model: Path) -> PreparedDataset:
+    try:
+        name = json.loads((model / "model.json").read_text(encoding="utf-8"))["data"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{model}: no usable model here ({error!r}); run: dvc repro finetune@{model.name}"
+        ) from error
+    return PreparedDataset.open(model.parents[1] / "prepared" / str(name))
+
+
+def _absent(name: str, artifacts: Path) -> UserError:
+    """Why there is no model: not in params.yaml, or else not trained; params.yaml may be absent."""
+    params, models = artifacts.parent / "params.yaml", artifacts / "models"
+    if params.exists():
+        pick(load(params).variants, name, "variant")
+        return UserError(f"{models / name}: not trained yet; run: ae flow {name}")
+    there = [path.parent.name for path in sorted(models.glob("*/model.json"))]
+    near = get_close_matches(name, there) or there
+    return UserError(f"{models}: unknown variant {name!r}; there is {', '.join(near) or 'none'}")
+
+
+def _other(model: Path, data: PreparedDataset, examples: str) -> UserError:
+    there = []
+    for path in sorted(model.parent.glob("*/model.json")):
+        with suppress(OSError, ValueError, KeyError):  # what is broken is not offered
+            if EXAMPLES[_data(path.parent).kind] == examples:
+                there.append(path.parent.name)
+    return UserError(
+        f"{model}: must be a variant on {examples} to search them, found {EXAMPLES[data.kind]} "
+        f"({data.folder.name}); there is {', '.join(there) or 'none yet'}"
+    )

@@ -1,0 +1,105 @@
+"""A classifier in use: the encoder of its best run, and what it says of images.
+
+Legend: N images, C classes.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ae_lightning.config.classifiers import load_classifiers
+from ae_lightning.config.params import pick
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.errors import UserError
+from ae_lightning.inference.artifacts import ModelArtifacts
+from ae_lightning.inference.checks import checked_labels
+from ae_lightning.inference.images import ImageModel
+from ae_lightning.inference.model import Floats
+from ae_lightning.inference.verify import check_recorded
+from ae_lightning.nn.classifier import ClassifierCheckpoint
+
+
+class ClassifierModel(ImageModel):
+    """Images as in :class:`ImageModel`; codes are what the last layer gets, before the logits.
+
+    ``run`` is the training whose net this is; without it the one with the most labels.
+    """
+
+    def __init__(
+        self, stored: ClassifierCheckpoint, data: PreparedDataset, run: str | None = None
+    ) -> None:
+        self.net = stored.load(run or stored.best)
+        super().__init__(ModelArtifacts(stored.folder, self.net.stack, data))
+        self.run = run or stored.best
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """Names of the classes ``(C,)``, by scikit-learn's name."""
+        return np.array(self.data.classes)
+
+    def predict_proba(self, examples: ArrayLike) -> Floats:
+        """Probability of each class, ``(N, C)``."""
+        rows = self.batches(examples)
+        return self._rows(rows, lambda x: self.net(x).softmax(1), len(self.data.classes))
+
+    def predict(self, examples: ArrayLike) -> NDArray[Any]:
+        """Names of the likeliest classes ``(N,)``."""
+        found: NDArray[Any] = self.classes_[self.predict_proba(examples).argmax(1)]
+        return found
+
+    def score(self, examples: ArrayLike, y: object = None) -> float:
+        """Share of right answers; ``y`` ``(N,)`` has the numbers or the names of the classes.
+
+        Raises:
+            UserError: ``y`` is absent, of another length, or has classes that there are not.
+        """
+        labels = checked_labels(y, len(self._some(examples)), self.data.classes)
+        return float((self.predict_proba(examples).argmax(1) == labels).mean())
+
+    def decode(self, codes: ArrayLike) -> NoReturn:
+        """Raise a UserError: the encoder has moved on, and no decoder with it."""
+        raise UserError(
+            f"{self.name}: a classifier's codes cannot be decoded; use an autoencoder (ae list)"
+        )
+
+    def reconstruct(self, examples: ArrayLike) -> NoReturn:
+        """Raise a UserError, as :meth:`decode` does."""
+        self.decode(examples)
+
+
+def is_classifier(name: str, artifacts: Path) -> bool:
+    """Whether params.yaml beside ``artifacts``, or what is in it, has a classifier of that name."""
+    if (artifacts / "classifiers" / name / "model.json").is_file():
+        return True
+    params = artifacts.parent / "params.yaml"
+    return params.exists() and name in load_classifiers(params)
+
+
+def open_classifier(
+    name: str, artifacts: Path = Path("artifacts"), run: str | None = None, *, verify: bool = True
+) -> ClassifierModel:
+    """Load a classifier, or one ``run`` of it (``random-100-0``).
+
+    Raises:
+        UserError: there is no such classifier or run (the nearest names are offered), it was not
+            trained, or its files are absent or altered.
+    """
+    folder, params = artifacts / "classifiers" / name, artifacts.parent / "params.yaml"
+    if not (folder / "model.json").is_file():
+        known = load_classifiers(params) if params.exists() else {}
+        pick(known, name, "classifier")
+        raise UserError(f"{folder}: not trained yet; run: ae flow {name}")
+    if verify:
+        check_recorded(folder, f"supervise@{name}")
+    stored = ClassifierCheckpoint.open(folder)
+    if run is not None and run not in stored.runs:
+        near = get_close_matches(run, stored.runs) or [stored.best]
+        raise UserError(
+            f"{folder}: unknown run {run!r}; there is {', '.join(near)} among {len(stored.runs)}"
+        )
+    return ClassifierModel(stored, PreparedDataset.open(artifacts / "prepared" / stored.data), run)

@@ -1,0 +1,75 @@
+"""From a variant's name to a model in use; its files must be what DVC recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ae_lightning.data.text.corpus import Corpus
+from ae_lightning.data.text.tokenize import FIRST_WORD
+from ae_lightning.errors import UserError
+from ae_lightning.inference.artifacts import EXAMPLES, ModelArtifacts, open_variant, stale
+from ae_lightning.inference.classifier_model import is_classifier, open_classifier
+from ae_lightning.inference.documents import DocumentModel
+from ae_lightning.inference.images import ImageModel
+from ae_lightning.inference.model import Model
+from ae_lightning.inference.sequences import SequenceModel
+from ae_lightning.inference.verify import check_recorded
+from ae_lightning.nn.stack import Stack
+
+MODELS: dict[str, Callable[[ModelArtifacts], Model[Any, Any]]] = {
+    "images": ImageModel,
+    "documents": DocumentModel,
+    "sequences": SequenceModel,
+}
+"""What a variant is used as, by its examples."""
+
+
+def load(name: str, artifacts: str | Path = "artifacts", *, verify: bool = True) -> Model[Any, Any]:
+    """Load variant or classifier ``name`` of params.yaml as it was trained.
+
+    ``artifacts`` is the folder that ``ae flow`` fills, by default that of the current folder. With
+    ``verify`` the model's files (and a document model's vocabulary) must have the hash that
+    ``dvc.lock`` beside that folder records, if it records one.
+
+    >>> model = load("deep-30")  # doctest: +SKIP
+    >>> codes = model.encode(images)  # doctest: +SKIP
+
+    Raises:
+        UserError: there is no such variant (the nearest names are offered), it was not trained, or
+            files are absent, altered, or do not fit together; says what to run.
+    """
+    root = Path(artifacts)
+    if not root.is_dir():
+        raise UserError(
+            f"{root}: no such folder; go to the project's, or give its artifacts as the second"
+        )
+    if is_classifier(name, root):
+        return open_classifier(name, root, verify=verify)
+    trained = open_variant(name, root, verify=check_recorded if verify else None)
+    _check_fits(trained)
+    return MODELS[kind(trained)](trained)
+
+
+def kind(trained: ModelArtifacts) -> str:
+    """What a variant's examples are: images, documents or sequences."""
+    return "sequences" if trained.stack.takes_sequences else EXAMPLES[trained.data.kind]
+
+
+def _check_fits(trained: ModelArtifacts) -> None:
+    data, stack = trained.data, trained.stack
+    there, what = _features(trained), "terms" if EXAMPLES[data.kind] == "documents" else "numbers"
+    if (takes := _takes(stack) or there) != there:
+        raise stale(trained, f"the {there:,} {what} of an example", f"{takes:,}")
+
+
+def _takes(stack: Stack) -> int:
+    """Numbers that a stack takes for an example, ids of tokens; 0 if it takes what comes."""
+    return stack.layers[0].spec.inputs if stack.layers else stack.units
+
+
+def _features(trained: ModelArtifacts) -> int:
+    if trained.stack.takes_sequences:
+        return FIRST_WORD + len(Corpus(trained.data).vocabulary["words"])
+    return trained.data.features

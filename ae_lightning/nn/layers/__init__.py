@@ -1,0 +1,1 @@
+"""The kinds of autoencoder layer, and what they are built from."""

@@ -1,0 +1,99 @@
+"""Variants to trained stacks: one function per kind."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Annotated
+
+import lightning
+
+from ae_lightning.config.variants import Variant
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.data.sampler import in_memory
+from ae_lightning.data.text.corpus import Corpus
+from ae_lightning.nn import checkpoint
+from ae_lightning.nn.stack import Stack, chain_specs
+from ae_lightning.registry import NamedBy
+from ae_lightning.training.closed_form import lsa_stack, pca_stack
+from ae_lightning.training.curve import write_curve
+from ae_lightning.training.fit import fit
+from ae_lightning.training.input_transform import fit_input_transform, weighting
+from ae_lightning.training.objectives.documents import NeighbourReconstruction, with_neighbours
+from ae_lightning.training.objectives.sequences import (
+    SequenceReconstruction,
+    examples,
+    sequence_stack,
+)
+from ae_lightning.training.objectives.views import ViewReconstruction
+from ae_lightning.training.setup import Fit
+
+
+def closed_form(variant: Variant, below: Stack, data: PreparedDataset, how: Fit) -> Stack:
+    """PCA with as many components as the variant's only size; it has no learning curve."""
+    _nothing_learned(how)
+    first = fit_input_transform(variant, data, below)
+    return pca_stack(data, variant.sizes[0], first, variant.code_activation)
+
+
+def backpropagation(variant: Variant, below: Stack, data: PreparedDataset, how: Fit) -> Stack:
+    """Fine-tune all layers together: those of ``below`` and the variant's new ones on top."""
+    lightning.seed_everything(variant.train.seed, verbose=False)
+    new = chain_specs(
+        below.specs[-1].units if below.specs else data.features,
+        variant.sizes,
+        hidden=variant.activation,
+        code=variant.code_activation,
+        output=below.specs[-1].activation if below.specs else variant.output,
+        kind=variant.layer,
+    )
+    stack = Stack(
+        [*below.layers, *checkpoint.build(new).layers], fit_input_transform(variant, data, below)
+    )
+    if neighbours := variant.neighbours:
+        how = replace(how, module=partial(NeighbourReconstruction, share=neighbours.share))
+        return fit(stack, *with_neighbours(stack, data, neighbours), how)
+    if how.views:
+        how = replace(how, module=ViewReconstruction)
+    limit = how.environment.memory_limit_mb
+    train, validation = (in_memory(data.inputs(split), limit) for split in ("train", "validation"))
+    return fit(stack, train, validation, how)
+
+
+def vectors(variant: Variant, below: Stack, data: PreparedDataset, how: Fit) -> Stack:
+    """The vector-space model: the weighted words, or the images, themselves are the code."""
+    _nothing_learned(how)
+    return Stack([], fit_input_transform(variant, data, below))
+
+
+def lsa(variant: Variant, below: Stack, data: PreparedDataset, how: Fit) -> Stack:
+    """Latent semantic analysis with as many components as the variant's only size."""
+    _nothing_learned(how)
+    assert variant.weights is not None  # checked with params.yaml
+    return lsa_stack(data, weighting(variant.weights, data), variant.sizes[0])
+
+
+def sequence(variant: Variant, below: Stack, data: PreparedDataset, how: Fit) -> Stack:
+    """A sequence-to-sequence autoencoder, trained on documents and their titles."""
+    lightning.seed_everything(variant.train.seed, verbose=False)
+    stack, corpus = sequence_stack(variant, data), Corpus(data)
+    train = examples(corpus, "train", variant.sequence, variant.train.seed)
+    validation = corpus.sequences("validation")
+    how = replace(how, module=SequenceReconstruction, kind="sequence")
+    return fit(stack, train, validation, how)
+
+
+def _nothing_learned(how: Fit) -> None:
+    """A learning curve without rows."""
+    if how.curve is not None:
+        write_curve([], how.curve)
+
+
+FITTERS: Annotated[
+    dict[str, Callable[[Variant, Stack, PreparedDataset, Fit], Stack]], NamedBy(values=("kind",))
+] = {
+    "autoencoder": backpropagation,
+    "pca": closed_form,
+    "lsa": lsa,
+    "vectors": vectors,
+    "sequence": sequence,
+}

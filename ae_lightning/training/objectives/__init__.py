@@ -1,0 +1,1 @@
+"""Training objectives beside plain reconstruction, one per module."""

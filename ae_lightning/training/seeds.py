@@ -1,0 +1,101 @@
+"""Repeat a variant's whole training, its layers' pretraining included, from another seed."""
+
+import csv
+import hashlib
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ae_lightning.config.environment import Environment
+from ae_lightning.config.layers import Layer
+from ae_lightning.config.params import Params
+from ae_lightning.config.variants import Variant
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.distributed import process_group
+from ae_lightning.nn import checkpoint
+from ae_lightning.nn.stack import Stack
+from ae_lightning.training.curve import write_curve
+from ae_lightning.training.finetune import FITTERS
+from ae_lightning.training.pretrain import pretrain
+from ae_lightning.training.setup import RESUME, Fit
+from ae_lightning.training.trainer import precision
+
+ItemT = TypeVar("ItemT", Layer, Variant)
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """One variant from one seed, in the few epochs of a comparison."""
+
+    name: str
+    seed: int
+    params: Params
+    data: PreparedDataset
+    environment: Environment
+    curve: Path
+    resume: Path = RESUME
+
+    def run(self) -> Stack:
+        """Pretrain the layers and fine-tune; the curve's seconds begin with the pretraining.
+
+        A layer that is done is kept aside until all is done, so that a killed process goes on
+        where it was.
+        """
+        variant = self.params.variants[self.name]
+        done, below, spent = self.resume / self._fingerprint(), Stack([]), 0.0
+        for layer in self.params.chain(variant.input):
+            below = self._layer(layer, below, done)
+            spent += _seconds(done / f"{layer}.csv")
+        trained = self._reseeded(variant, epochs=self.params.repeats.epochs)
+        stack = FITTERS[variant.kind](trained, below, self.data, self._how(self.name, trained))
+        if process_group.is_first():
+            _delay(self.curve, spent)
+            shutil.rmtree(done, ignore_errors=True)
+        return stack
+
+    def _layer(self, name: str, below: Stack, done: Path) -> Stack:
+        folder = done / name
+        if not process_group.broadcast(folder.exists()):
+            layer = self._reseeded(self.params.layers[name])
+            how = replace(self._how(name, layer), curve=done / f"{name}.csv")
+            stack = pretrain(name, layer, below, self.data, how)
+            if process_group.is_first():
+                checkpoint.save(stack, folder, layer.data)
+            process_group.barrier()
+        return checkpoint.load(folder)
+
+    def _reseeded(self, item: ItemT, **changes: int) -> ItemT:
+        training = item.train.model_copy(update={"seed": self.seed, **changes})
+        return item.model_copy(update={"train": training})
+
+    def _how(self, name: str, item: Layer | Variant) -> Fit:
+        title = f"repeat {self.name} seed {self.seed}: {name}"
+        return Fit.of(item, self.environment, title=title, curve=self.curve, resume=self.resume)
+
+    def _fingerprint(self) -> str:
+        """Name of a repeat by its settings and data."""
+        chain = self.params.chain(self.params.variants[self.name].input)
+        settings = [self.params.layers[layer].model_dump_json() for layer in chain]
+        settings += [self.params.variants[self.name].model_dump_json(), str(self.seed)]
+        settings.append(precision(self.environment))
+        digest = hashlib.sha256("\n".join(settings).encode())
+        digest.update(self.data.inputs("train").tobytes())
+        return digest.hexdigest()[:16]
+
+
+def _rows(curve: Path) -> list[dict[str, Any]]:
+    with curve.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _seconds(curve: Path) -> float:
+    return float(_rows(curve)[-1]["seconds"])
+
+
+def _delay(curve: Path, seconds: float) -> None:
+    """Let a curve begin ``seconds`` later."""
+    rows = _rows(curve)
+    for row in rows:
+        row["seconds"] = round(float(row["seconds"]) + seconds, 3)
+    write_curve(rows, curve)

@@ -1,0 +1,62 @@
+"""``ae classify``: the class of each image, and how sure the net is of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ae_lightning.artifacts import ARTIFACTS
+from ae_lightning.files import replaced_file
+from ae_lightning.inference.classifier_model import ClassifierModel, open_classifier
+from pipelines.cli.batches import over
+from pipelines.cli.code_files import check_ending
+from pipelines.cli.request import Batch, Request
+from pipelines.cli.terminal import plain, show
+
+TABLES = {
+    ".csv": lambda frame, path: frame.to_csv(path, index=False, float_format="%.6f"),
+    ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
+}
+
+
+def classify(asked: Request, run: str | None, output: Path | None, *, as_json: bool) -> None:
+    """Print the classes of all inputs, in their order, or write a table of all probabilities.
+
+    Raises:
+        UserError: the classifier cannot be used, or an input cannot be read; then nothing is
+            written.
+    """
+    if output:
+        check_ending(output, TABLES)
+    model = open_classifier(asked.variant, ARTIFACTS, run, verify=asked.verify)
+
+    def judged(batch: Batch) -> pd.DataFrame:
+        return _table(model, batch)
+
+    table = pd.concat(over(asked, model, "classes", judged), ignore_index=True)
+    if output:
+        with replaced_file(output) as partial:
+            TABLES[output.suffix.lower()](table, partial)
+    if as_json:
+        print(json.dumps(table.to_dict("records")))
+    elif output:
+        show([f"{len(table):,} images: {output}"])
+    else:
+        show(_lines(table))
+
+
+def _table(model: ClassifierModel, batch: Batch) -> pd.DataFrame:
+    shares = model.predict_proba(batch.examples)
+    best = shares.argmax(1)
+    columns: dict[str, Any] = {"input": batch.names, "class": model.classes_[best]}
+    columns["probability"] = shares[np.arange(len(best)), best]
+    return pd.DataFrame(columns | dict(zip(model.classes_, shares.T, strict=True)))
+
+
+def _lines(table: pd.DataFrame) -> list[str]:
+    width = max(len("class"), *map(len, table["class"]))
+    rows = zip(table["input"], table["class"], table["probability"], strict=True)
+    lines = [f"{share:11.4f}  {name:<{width}}  {plain(source)}" for source, name, share in rows]
+    return [f"probability  {'class':<{width}}  input", *lines]

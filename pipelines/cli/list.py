@@ -1,0 +1,157 @@
+"""``ae list``: every variant and classifier of params.yaml, and how far it has come."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from ae_lightning.artifacts import CLASSIFIERS, EVALUATION, GRADES, MODELS
+from ae_lightning.config.classifiers import Classifier, classifiers
+from ae_lightning.config.datasets import Documents
+from ae_lightning.config.params import Params, load
+from ae_lightning.config.variants import Variant
+from ae_lightning.evaluation.results import number, read_metrics
+from pipelines.orchestration.summary import METRICS, SHOWN, terminal
+
+
+@dataclass(frozen=True)
+class ListEntry:
+    """A variant; ``task`` is what its examples are, ``code`` how many numbers, None if unknown."""
+
+    variant: str
+    data: str
+    task: str
+    kind: str
+    code: int | None
+    trained: bool
+    evaluated: bool
+    figures: dict[str, float]
+
+    @property
+    def state(self) -> tuple[bool, bool]:
+        """Whether it is trained, and whether it was measured."""
+        return self.trained, self.evaluated
+
+
+STATES = {
+    (True, True): "ready",
+    (True, False): "trained",
+    (False, True): "measured",
+    (False, False): "-",
+}
+"""What there is of a variant: its model and its figures, one of them, or neither."""
+
+
+def show(*, as_json: bool) -> None:
+    """Print a table for each dataset, or a JSON array."""
+    rows = list_entries(load())
+    if as_json:
+        print(json.dumps([vars(row) for row in rows], indent=1))
+        return
+    console = terminal()
+    groups: dict[str, list[ListEntry]] = defaultdict(list)
+    for row in rows:
+        groups[row.data].append(row)
+    for data, some in groups.items():
+        console.print(_table(data, some))
+    console.print("ready: can be used; measured: its model is not here, run: ae flow VARIANT")
+
+
+def list_entries(params: Params) -> list[ListEntry]:
+    """All variants, then all classifiers, in their order in params.yaml."""
+    taught = classifiers(params).items()
+    return [
+        *(_variant_entry(name, variant, params) for name, variant in params.variants.items()),
+        *(_classifier(name, classifier, params) for name, classifier in taught),
+    ]
+
+
+def data_by_name(params: Params) -> dict[str, str]:
+    """The dataset of each variant and classifier."""
+    items = params.variants | classifiers(params)
+    return {name: item.data for name, item in items.items()}
+
+
+def metrics_of(name: str) -> dict[str, Any]:
+    """The ``metrics.json`` of a variant or classifier; {} if it was not evaluated.
+
+    Raises:
+        UserError: it is no JSON.
+    """
+    return read_metrics(GRADES / name) or read_metrics(EVALUATION / name)
+
+
+def _variant_entry(name: str, variant: Variant, params: Params) -> ListEntry:
+    metrics = metrics_of(name)
+    return ListEntry(
+        variant=name,
+        data=variant.data,
+        task=_task(variant, params),
+        kind=variant.kind,
+        code=_code(variant, params, metrics),
+        trained=Path(MODELS / name / "model.json").is_file(),
+        evaluated=bool(metrics),
+        figures=_figures(metrics),
+    )
+
+
+def _classifier(name: str, classifier: Classifier, params: Params) -> ListEntry:
+    metrics = metrics_of(name)
+    return ListEntry(
+        variant=name,
+        data=classifier.data,
+        task="images",
+        kind="classifier",
+        code=params.layers[classifier.input.removeprefix("layers/")].units,
+        trained=Path(CLASSIFIERS / name / "model.json").is_file(),
+        evaluated=bool(metrics),
+        figures=_figures(metrics),
+    )
+
+
+def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:
+    found = {heading: number(metrics, name) for heading, (name, _) in METRICS.items()}
+    return {heading: number for heading, number in found.items() if number is not None}
+
+
+def _task(variant: Variant, params: Params) -> str:
+    if variant.kind == "sequence":
+        return "sequences"
+    return "documents" if isinstance(params.datasets[variant.data], Documents) else "images"
+
+
+def _code(variant: Variant, params: Params, metrics: Mapping[str, Any]) -> int | None:
+    """As measured; otherwise as configured, which for convolutions depends on the image's size."""
+    measured = number(metrics, "code.size")
+    if measured is not None:
+        return int(measured)
+    if variant.sizes:
+        return variant.sizes[-1]
+    layers = params.chain(variant.input)
+    top = params.layers[layers[-1]] if layers else None
+    return top.units if top and top.kind != "conv" else None
+
+
+def _table(data: str, rows: Sequence[ListEntry]) -> Table:
+    used = [heading for heading in SHOWN if any(heading in row.figures for row in rows)]
+    table = Table(title=f"{data}: {_tasks(rows)}", title_justify="left", box=SIMPLE_HEAD, padding=0)
+    for heading in ("variant", "kind", "code", "state", *used):
+        right = heading == "code" or heading in used
+        table.add_column(heading, justify="right" if right else "left", no_wrap=not right)
+    for row in rows:
+        figures = (_cell(heading, row.figures.get(heading)) for heading in used)
+        table.add_row(row.variant, row.kind, str(row.code or "?"), STATES[row.state], *figures)
+    return table
+
+
+def _tasks(rows: Sequence[ListEntry]) -> str:
+    return ", ".join(dict.fromkeys(row.task for row in rows))
+
+
+def _cell(heading: str, found: float | None) -> str:
+    return "" if found is None else f"{found:.{METRICS[heading][1]}f}"

@@ -1,0 +1,23 @@
+"""What every ``ae search`` gets, and how its answers are printed."""
+
+import sys
+from collections.abc import Iterable
+
+from rich.cells import cell_len, set_cell_size
+
+
+def show(lines: Iterable[str]) -> None:
+    """Print lines, which may have letters that the terminal's encoding lacks."""
+    encoding = sys.stdout.encoding or "utf-8"
+    for line in lines:
+        print(line.encode(encoding, "replace").decode(encoding))
+
+
+def plain(text: str) -> str:
+    """On one line, and without what would steer the terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def cut(text: str, width: int) -> str:
+    """At most ``width`` columns of a terminal."""
+    return text if cell_len(text) <= width else f"{set_cell_size(text, width - 1).rstrip()}…"

@@ -1,0 +1,1 @@
+"""The flow over all stages: DVC's graph, Prefect, processes and GPUs."""

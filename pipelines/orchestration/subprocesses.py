@@ -1,0 +1,181 @@
+"""Processes that end when told to, with all that they started, whatever happens to us."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal, NoReturn
+
+GRACE = 10.0  # seconds between SIGTERM and SIGKILL: time to write a checkpoint
+_POLL = 0.1  # seconds
+
+# The command runs as leader of its own process group, with a second process in the group that
+# waits for the end of a pipe only we can write to. If we die, even by SIGKILL, the pipe ends
+# and the second process ends the group.
+_LEASHED = f"""
+exec 3<&0 </dev/null
+(trap '' HUP INT TERM; read -r _ <&3; kill -TERM 0; sleep {GRACE:.0f}; kill -KILL 0) \
+    >/dev/null 2>&1 &
+exec 3<&-
+exec "$@"
+"""
+
+
+def start(
+    command: Sequence[str], cwd: Path, env: Mapping[str, str], output: int = subprocess.PIPE
+) -> "subprocess.Popen[str]":
+    """Start a command as leader of a new process group that does not outlive this process.
+
+    Its stdin is empty and its stderr goes where stdout goes: to a pipe, or to ``output``.
+    Ctrl-C in our terminal does not reach it.
+    """
+    return subprocess.Popen(
+        ["/bin/sh", "-c", _LEASHED, "sh", *command],
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+
+
+def signal_group(process: "subprocess.Popen[str]", number: int) -> None:
+    """Send a signal to all that is left of a group begun by :func:`start`."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def stop(process: "subprocess.Popen[str]", grace: float = GRACE) -> None:
+    """End a group begun by :func:`start`: SIGTERM, and SIGKILL for what is left after ``grace``."""
+    signal_group(process, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(grace)
+    signal_group(process, signal.SIGKILL)
+    process.wait()
+    assert process.stdin is not None
+    process.stdin.close()
+
+
+@contextmanager
+def sigterm_exits() -> Iterator[None]:
+    """Let SIGTERM unwind this process's stack, so that what it started is ended."""
+
+    def leave(number: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@dataclass(frozen=True)
+class ExitStatus:
+    """How a command ended: its exit code, negative for a signal, and who ended it."""
+
+    code: int
+    by: Literal["itself", "timeout", "cancel"]
+
+
+@dataclass
+class Group:
+    """Commands that run side by side, in threads, and can all be ended at once."""
+
+    grace: float = GRACE
+    cancelled: bool = False  # not an Event, whose lock a signal handler could find held
+
+    def run(
+        self,
+        command: Sequence[str],
+        emit: Callable[[str], None],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        timeout: float | None = None,
+    ) -> ExitStatus:
+        """Run a command to its end and hand each line that is not blank to ``emit``.
+
+        When it has ended, so has everything that it started in its process group.
+
+        Args:
+            command: Program and arguments.
+            emit: Gets the lines of stdout and stderr, in the calling thread.
+            cwd: Working directory.
+            env: The whole environment.
+            timeout: Seconds after which the group is ended; None for never.
+        """
+        if self.cancelled:
+            return ExitStatus(-signal.SIGTERM, "cancel")
+        process = start(command, cwd, env)
+        assert process.stdout is not None
+        watch = _Watch(process, self, timeout)
+        watch.start()
+        with process.stdout:
+            for line in process.stdout:
+                if line.strip():
+                    emit(line.rstrip())
+        watch.drained.set()
+        watch.join()
+        return ExitStatus(process.returncode, watch.by)
+
+    def end(self) -> None:
+        """End all that runs, and refuse to start more. The calls of :meth:`run` return."""
+        self.cancelled = True
+
+    @contextmanager
+    def ended_by_signals(self) -> Iterator[None]:
+        """End the group on Ctrl-C and SIGTERM, before anything else makes of them what it will."""
+        with ExitStack() as handlers:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                before = signal.getsignal(number)
+                if callable(before) and threading.current_thread() is threading.main_thread():
+                    signal.signal(number, partial(self._end_and, before))
+                    handlers.callback(signal.signal, number, before)
+            yield
+
+    def _end_and(
+        self, handler: Callable[[int, FrameType | None], Any], number: int, frame: FrameType | None
+    ) -> None:
+        self.end()
+        handler(number, frame)
+
+
+class _Watch(threading.Thread):
+    """Ends a process group once its leader has gone, the time is up, or somebody says so."""
+
+    def __init__(
+        self,
+        process: "subprocess.Popen[str]",
+        group: Group,
+        timeout: float | None,
+    ) -> None:
+        super().__init__(daemon=True)
+        self.drained = threading.Event()  # every process of the group has closed its output
+        self.by: Literal["itself", "timeout", "cancel"] = "itself"
+        self._process, self._group = process, group
+        self._deadline = time.monotonic() + timeout if timeout is not None else float("inf")
+
+    def run(self) -> None:
+        while self._process.poll() is None and self.by == "itself":
+            time.sleep(_POLL)
+            if self._group.cancelled:
+                self.by = "cancel"
+            elif time.monotonic() > self._deadline:
+                self.by = "timeout"
+        signal_group(self._process, signal.SIGTERM)
+        self.drained.wait(self._group.grace)
+        signal_group(self._process, signal.SIGKILL)
+        self._process.wait()
+        assert self._process.stdin is not None
+        self._process.stdin.close()

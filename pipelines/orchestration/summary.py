@@ -1,0 +1,177 @@
+"""What a flow shows at its end: every variant's metrics, and what each stage took."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import yaml
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from ae_lightning.evaluation.results import number, read_metrics
+from pipelines.orchestration.dag import Graph
+
+Row = dict[str, str]
+
+# Column's heading: name in metrics.json, and the decimals worth showing.
+METRICS: Mapping[str, tuple[str, int]] = {
+    "SSE": ("reconstruction.sse", 2),
+    "MSE": ("reconstruction.mse", 5),
+    "1-NN": ("knn.accuracy@1", 4),
+    "5-NN": ("knn.accuracy@5", 4),
+    "P@10": ("retrieval.precision@10", 4),
+    "P@100": ("retrieval.precision@100", 4),
+    "MAP": ("retrieval.map", 4),
+    "Hamming P@100": ("retrieval.hamming.precision@100", 4),
+    "queries": ("queries.share@10", 4),
+    "2-D 5-NN": ("embedding.knn@5", 4),
+    "error@100": ("pretrained.error@100.mean", 4),
+    "error@1000": ("pretrained.error@1000.mean", 4),
+    "error@all": ("pretrained.error@all.mean", 4),
+}
+SHOWN = ("SSE", "1-NN", "P@10", "MAP", "queries", "error@100", "error@all")
+"""Key figures, so few that a line fits into a terminal; `ae compare` has the others."""
+
+PIPED = 1000
+"""Columns where there is no terminal to be fitted into."""
+
+RUN = "MLflow run"
+FILES = ("artifacts/evaluation/*/metrics.json", "artifacts/grades/*/metrics.json")
+
+_console = Console(highlight=False, soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a stage fared in this flow, the seconds it took, and why it failed."""
+
+    stage: str
+    how: str
+    seconds: float = 0.0
+    good: bool = True
+    why: str = ""
+
+
+def metrics_rows(
+    root: Path,
+    link: Callable[[str, str], str | None],
+    names: Collection[str],
+) -> list[Row]:
+    """Read one row for each of some evaluated variants; what none of them has gets no column.
+
+    Args:
+        root: The project.
+        link: Gives the address of an MLflow run from the variant's dataset and its name.
+        names: The variants and classifiers to show; others may be of another flow.
+    """
+    datasets = _datasets(root)
+    rows = []
+    for path in chain.from_iterable(sorted(root.glob(pattern)) for pattern in FILES):
+        variant = path.parent.name
+        if variant in names:
+            run = link(datasets[variant], variant) if variant in datasets else None
+            rows.append({"variant": variant, **_cells(path), RUN: run or ""})
+    used = {heading for row in rows for heading, cell in row.items() if cell}
+    return [{key: cell for key, cell in row.items() if key in used} for row in rows]
+
+
+def measured(stages: Collection[str]) -> set[str]:
+    """The variants and classifiers whose last stage is among ``stages``."""
+    return {
+        name
+        for group, _, name in (stage.partition("@") for stage in stages)
+        if group in ("evaluate", "grade")
+    }
+
+
+def _cells(path: Path) -> Row:
+    metrics = read_metrics(path.parent)
+    cells = {}
+    for heading, (name, decimals) in METRICS.items():
+        value = number(metrics, name)
+        cells[heading] = "" if value is None else f"{value:.{decimals}f}"
+    return cells
+
+
+def _datasets(root: Path) -> dict[str, str]:
+    """Return the dataset of each variant, which is the MLflow experiment of its run."""
+    params = root / "params.yaml"
+    tree = yaml.safe_load(params.read_text(encoding="utf-8")) if params.exists() else {}
+    variants = tree.get("variants", {}) | tree.get("classifiers", {})
+    return {name: entry["data"] for name, entry in variants.items() if "data" in entry}
+
+
+def show_plan(graph: Graph, settled: Collection[str], workers: int) -> None:
+    """Say what will run; DVC has already found the ``settled`` stages unchanged."""
+    todo = [stage for stage in graph.order if stage not in settled]
+    _console.print(
+        f"{len(todo)} of {len(graph.stages)} stages to look at, {workers} side by side: "
+        f"{' '.join(todo) or 'nothing changed'}"
+    )
+
+
+def show_line(stage: str, line: str) -> None:
+    """Print a line of a stage's output."""
+    _console.print(Text(f"{stage} | ", style="dim") + Text(line))
+
+
+def show_end(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
+    """Print what came out, what it took and how to go on."""
+    console = terminal()
+    if rows:
+        console.print(_metrics_table(rows, console))
+    console.print(_outcomes_table(outcomes))
+    for outcome in outcomes:
+        if outcome.why:
+            _console.print(Text(f"{outcome.stage}: {outcome.why}", style="red"))
+    if all(outcome.good for outcome in outcomes):
+        _console.print("Compare the runs:  make ui")
+        _console.print("See the figures:   artifacts/evaluation/")
+    else:
+        _console.print("Mend the cause and run the same again: what has ended well is kept.")
+
+
+def terminal() -> Console:
+    """Standard output; tables are not cut where it is no terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PIPED)
+
+
+def _metrics_table(rows: Sequence[Row], console: Console) -> Table:
+    """All figures if they fit into the console, else those of ``SHOWN``; never the links."""
+    headings = [heading for heading in rows[0] if heading not in ("variant", RUN)]
+    table = _table_of(rows, headings)
+    options = console.options.update_width(PIPED)
+    if console.measure(table, options=options).maximum <= console.width:
+        return table
+    shown = _table_of(rows, [heading for heading in headings if heading in SHOWN])
+    shown.caption = "more: ae compare VARIANT VARIANT"
+    return shown
+
+
+def _table_of(rows: Sequence[Row], headings: Sequence[str]) -> Table:
+    table = Table(
+        Column("variant", no_wrap=True),
+        *(Column(heading, justify="right", no_wrap=True) for heading in headings),
+        title="Test metrics",
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
+    for row in rows:
+        table.add_row(row["variant"], *(row[heading] for heading in headings))
+    return table
+
+
+def _outcomes_table(outcomes: Sequence[Outcome]) -> Table:
+    table = Table("stage", Column("seconds", justify="right"), "", title="Stages")
+    table.title_justify = "left"
+    for outcome in outcomes:
+        style = None if outcome.good else "red"
+        table.add_row(outcome.stage, f"{outcome.seconds:.1f}", Text(outcome.how), style=style)
+    return table

@@ -1,0 +1,159 @@
+"""All variants side by side: a table of their test figures, how they learned, what they mend."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from ae_lightning.config.datasets import Documents
+from ae_lightning.config.params import Params
+from ae_lightning.evaluation.figures.documents import NATS
+from ae_lightning.evaluation.figures.plots import corruption_curves, learning_curves
+from ae_lightning.evaluation.results import look_up, read_metrics
+from ae_lightning.files import replaced
+from ae_lightning.training.curve import read_curve
+from pipelines.report.document_figures import document_figures
+
+COLUMNS = {
+    "code": "code.size",
+    "parameters": "model.parameters",
+    "sse": "reconstruction.sse",
+    "mse": "reconstruction.mse",
+    "cross_entropy": "reconstruction.cross_entropy",
+    "token_accuracy": "reconstruction.token_accuracy",
+    "knn.accuracy@1": "knn.accuracy@1",
+    "knn.accuracy@5": "knn.accuracy@5",
+    "precision@10": "retrieval.precision@10",
+    "precision@100": "retrieval.precision@100",
+    "map": "retrieval.map",
+    "hamming.precision@100": "retrieval.hamming.precision@100",
+    "queries.share@10": "queries.share@10",
+    "trustworthiness": "embedding.trustworthiness",
+    "gap": "overfitting.gap",
+    "jacobian": "jacobian.norm",
+    "shift": "shift.relative",
+    "seconds": "training.seconds",
+}
+
+COLOURS = 10
+"""Colours before the first one comes again."""
+
+
+def report(params: Params, evaluation: Path, curves: Path, prepared: Path, folder: Path) -> None:
+    """Write ``variants.csv``, a row for each evaluated variant, and figures.
+
+    Learning curves are drawn for those that reconstruct the same (:func:`comparable`); their
+    seconds count the pretraining of the layers below, ``seconds`` in the table do not.
+    ``corruption_NAME.png`` sets a variant that was trained on corrupted images beside its
+    :func:`controls`. Documents have their precision by recall and their planes.
+    """
+    measured = {
+        name: metrics for name in params.variants if (metrics := read_metrics(evaluation / name))
+    }
+    rows: list[dict[str, Any]] = [
+        {"variant": name} | {column: look_up(metrics, key) for column, key in COLUMNS.items()}
+        for name, metrics in measured.items()
+    ]
+    groups: dict[str, dict[str, Any]] = defaultdict(dict)
+    for name, metrics in measured.items():
+        if curve := whole_curve(name, params, curves):
+            groups[comparable(name, params, metrics)][name] = curve
+    with replaced(folder) as partial:
+        with (partial / "variants.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, ["variant", *COLUMNS], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        drawn = [
+            *_learning(groups, params),
+            *_corruption(params, measured),
+            *document_figures(params, measured, evaluation, prepared),
+        ]
+        for label, figure in drawn:
+            figure.savefig(partial / f"{label}.png", metadata={"Software": None})
+
+
+def comparable(name: str, params: Params, metrics: Mapping[str, Any]) -> str:
+    """The group of variants whose errors a figure may compare.
+
+    Images with the same code size; bags of words that are asked for themselves alone, or for
+    their neighbours' words too; sequences.
+    """
+    variant = params.variants[name]
+    if not isinstance(params.datasets[variant.data], Documents):
+        return f"{variant.data}_{metrics['code']['size']}"
+    if variant.kind == "sequence":
+        return f"{variant.data}_sequences"
+    return f"{variant.data}_neighbours" if variant.neighbours else variant.data
+
+
+def _learning(
+    groups: Mapping[str, Mapping[str, Any]], params: Params
+) -> Iterator[tuple[str, Figure]]:
+    for group, together in groups.items():
+        data = params.datasets[params.variants[next(iter(together))].data]
+        error = ("val/loss", NATS) if isinstance(data, Documents) else ()
+        yield f"learning_curves_{group}", legible(learning_curves(together, *error))
+
+
+def _corruption(
+    params: Params, measured: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, Figure]]:
+    for name in measured:
+        if "corruption" in measured[name] and params.variants[name].corruption:
+            beside = [name, *filter(measured.__contains__, controls(params, name))]
+            curves = {one: measured[one]["corruption"] for one in beside}
+            yield f"corruption_{name}", corruption_curves(curves)
+
+
+def legible(figure: Figure) -> Figure:
+    """Learning curves of many: their names beside the panels, colours that come again dashed."""
+    first = figure.axes[0]
+    for axes in figure.axes:
+        for line in axes.get_lines()[COLOURS:]:
+            line.set_linestyle("--")
+    legend = first.get_legend()
+    if legend is not None:
+        legend.remove()
+    figure.legend(handles=first.get_lines(), loc="outside right upper", frameon=False)
+    return figure
+
+
+def controls(params: Params, name: str) -> list[str]:
+    """Variants that differ from ``name`` in its corruption alone, but for their layers' training.
+
+    They have the same data, widths and settings of training, without penalty or corruption.
+    """
+    ours = params.variants[name]
+    return [
+        other
+        for other, variant in params.variants.items()
+        if (variant.data, variant.train) == (ours.data, ours.train)
+        and not variant.penalties
+        and not variant.corruption
+        and widths(params, other) == widths(params, name)
+    ]
+
+
+def widths(params: Params, name: str) -> tuple[int, ...]:
+    """Units of each layer of a variant."""
+    variant = params.variants[name]
+    return (*(params.layers[layer].units for layer in params.chain(variant.input)), *variant.sizes)
+
+
+def whole_curve(name: str, params: Params, curves: Path) -> dict[str, Any]:
+    """A variant's learning curve with its layers' pretraining added to ``seconds``.
+
+    Empty where nothing was learned by steps, or where a curve, or a layer's, is not there.
+    """
+    below = params.chain(params.variants[name].input)
+    layers = [curves / "pretrain" / f"{layer}.csv" for layer in below]
+    whole = curves / "finetune" / f"{name}.csv"
+    if not all(path.exists() for path in (whole, *layers)):
+        return {}
+    curve = read_curve(whole)
+    for path in layers if curve else []:
+        curve["seconds"] = curve["seconds"] + read_curve(path)["seconds"][-1]
+    return curve

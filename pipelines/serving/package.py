@@ -1,0 +1,69 @@
+"""What a model needs to be used far from its project: a small ``artifacts/`` of its own."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.nn.classifier import LAYERS
+from pipelines.serving import champions
+from pipelines.tracking import provenance
+
+DIGEST = "served.digest"
+META = "meta.json"
+PREPARED = {"documents": (META, "vocabulary.json")}
+"""What a model in use reads of prepared data, by their kind; of images ``meta.json`` alone."""
+
+
+@contextmanager
+def bundle(model: Path) -> Iterator[Path]:
+    """A temporary folder with links to the files of a model and of its prepared data.
+
+    Args:
+        model: ``artifacts/models/VARIANT`` or ``artifacts/classifiers/CLASSIFIER``.
+
+    Raises:
+        UserError: The prepared data are absent.
+    """
+    artifacts = model.parent.parent
+    described = json.loads((model / "model.json").read_text(encoding="utf-8"))
+    data = PreparedDataset.open(artifacts / "prepared" / str(described["data"]))
+    files = [*_files(model, described)]
+    files += [data.folder / file for file in PREPARED.get(data.kind, (META,))]
+    with TemporaryDirectory(prefix="ae-served-") as temporary:
+        folder = Path(temporary) / "artifacts"
+        for file in files:
+            place = folder / file.relative_to(artifacts)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(file.absolute())
+        yield folder
+
+
+def _files(model: Path, described: Mapping[str, Any]) -> Iterator[Path]:
+    """A variant's files; of a classifier's trainings the one that is to be used."""
+    if "best" not in described:
+        yield from (path for path in model.iterdir() if path.is_file())
+        return
+    yield model / "model.json"
+    yield model / f"{described['best']}.safetensors"
+    yield from (model / LAYERS).iterdir()
+
+
+def tags(model: Path, evaluation: Path) -> dict[str, str]:
+    """What the registry says of a model once it knows it as it is now.
+
+    Those by which champions are chosen, and the digest of what is served.
+
+    Args:
+        model: As for :func:`bundle`.
+        evaluation: The folder of its ``metrics.json``.
+
+    Raises:
+        UserError: The prepared data are absent.
+    """
+    with bundle(model) as folder:
+        digest = provenance.digest(folder)
+    return {**champions.facts(model, evaluation), DIGEST: digest}

@@ -1,0 +1,1 @@
+"""MLflow's tracking store: what is recorded there and found again."""

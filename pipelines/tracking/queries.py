@@ -1,0 +1,250 @@
+"""What the tracking store knows: the runs of a dataset, their parts, which are current."""
+
+import hashlib
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from ae_lightning.errors import UserError
+from pipelines.tracking import provenance, store
+from pipelines.tracking.store import Guard
+
+# isort: split
+# After `store`, which sets what MLflow reads as it is imported.
+import mlflow.entities as entities
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+PARENT = "mlflow.parentRunId"
+NOTE, OURS = "mlflow.note.content", "note.digest"
+"""Tags with a description and, so that nobody's own is replaced, the digest of ours."""
+CURRENT = "tags.current = 'true'"
+PAGE = 1000
+STAGES = {"layers": "pretrain", "models": "finetune", "classifiers": "supervise"}
+"""Folder of artifacts/ -> the stage that makes what is in it."""
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """What the store knows of a run; ``parts`` are those below it that belong to it, by name."""
+
+    experiment: str
+    id: str
+    name: str
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    parts: dict[str, "StoredRun"] = field(default_factory=dict)
+
+    @property
+    def made(self) -> tuple[str, str, str]:
+        """What its model is known by: name, stage, digest. A layer may have a variant's name."""
+        return self.name, self.tags.get("stage", ""), self.tags.get("model.digest", "")
+
+    @property
+    def link(self) -> str:
+        """Where it is in the UI, from any page of it."""
+        return self.page()
+
+    def page(self, artifact: str = "") -> str:
+        """The same, or one of its files as the UI shows it."""
+        place = f"/artifacts/{artifact}" if artifact else ""
+        return f"#/experiments/{self.experiment}/runs/{self.id}{place}{store.UI_MODE}"
+
+
+def find_run(
+    experiment: str, name: str, model: Path, digest: str | None = None
+) -> StoredRun | None:
+    """The newest run that made this model, whose digest need not be taken again if it is known.
+
+    Raises:
+        UserError: If the store does not answer.
+    """
+    with answering():
+        stage = STAGES[model.parent.name]
+        found = made_by(experiment, name, stage, digest or provenance.digest(model))
+        if not found:
+            return None
+        one = _stored_run(found[0])
+        one.parts.update({key: _stored_run(run) for key, run in children(one.id).items()})
+        return one
+
+
+def current(experiment: str) -> list[StoredRun] | None:
+    """The current runs of a dataset; None if nothing of it was ever recorded.
+
+    Raises:
+        UserError: If the store does not answer.
+    """
+    with answering():
+        known = client().get_experiment_by_name(experiment)
+        if known is None:
+            return None
+        found = [_stored_run(run) for run in search(known.experiment_id, CURRENT)]
+    by_id = {run.id: run for run in found}
+    whole = []
+    for run in found:
+        above, part = by_id.get(run.tags.get(PARENT, "")), part_of(run.name)
+        if part:
+            if above:
+                above.parts[part] = run
+        else:
+            whole.append(run)
+    return whole
+
+
+def part_of(name: str) -> str:
+    """What tells a part from the others of its run, ``VARIANT/PART``; empty for a whole run."""
+    return name.partition("/")[2]
+
+
+def children(run: str) -> dict[str, entities.Run]:
+    """The parts of a run by their names, without that of the run itself; the newest of a name.
+
+    Layers that lie below a variant's run are no parts of it.
+    """
+    experiment = client().get_run(run).info.experiment_id
+    found = search(experiment, f"tags.`{PARENT}` = '{run}'")
+    parts = {part_of(part.info.run_name or ""): part for part in reversed(found)}
+    return {name: part for name, part in parts.items() if name}
+
+
+def named(experiment: str, name: str, tags: Mapping[str, str]) -> list[entities.Run]:
+    """The runs of that name with those tags, newest first."""
+    known = client().get_experiment_by_name(experiment)
+    if known is None:
+        return []
+    clauses = [f"tags.`{key}` = '{value}'" for key, value in tags.items()]
+    clauses.append(f"attributes.run_name = '{name}'")
+    return search(known.experiment_id, " and ".join(clauses))
+
+
+def made_by(experiment: str, name: str, stage: str, digest: str) -> list[entities.Run]:
+    """The runs of a stage that made the model with that digest, newest first."""
+    return named(experiment, name, {"model.digest": digest, "stage": stage})
+
+
+def search(experiment: str, clauses: str) -> list[entities.Run]:
+    """All runs of an experiment, by id, that a filter lets through, newest first."""
+    found: list[entities.Run] = []
+    token: str | None = ""
+    while token is not None:
+        page = client().search_runs(
+            [experiment],
+            clauses,
+            max_results=PAGE,
+            order_by=["attributes.start_time DESC"],
+            page_token=token or None,
+        )
+        found += page
+        token = page.token or None
+    return found
+
+
+def tag(run: str, tags: Mapping[str, str]) -> None:
+    """Set tags of a run in one request, or in none."""
+    if tags:
+        client().log_batch(run, tags=[entities.RunTag(key, value) for key, value in tags.items()])
+
+
+def tag_experiment(experiment: str, tags: Mapping[str, str]) -> None:
+    """Set tags of an experiment that are not as they should be; see :func:`lacking`."""
+    known = client().get_experiment(experiment).tags
+    for key, value in lacking(known, tags).items():
+        client().set_experiment_tag(experiment, key, value)
+
+
+def lacking(known: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+    """The tags that are not as wanted; a description only if nobody else has written it."""
+    fresh = {key: value for key, value in wanted.items() if known.get(key) != value}
+    if NOTE in fresh:
+        if not ours(known.get(NOTE), known):
+            del fresh[NOTE]
+        else:
+            fresh[OURS] = _digest(fresh[NOTE])
+    return fresh
+
+
+def signed(note: str) -> tuple[str, str]:
+    """The tag that says of a description that it is ours."""
+    return OURS, _digest(note)
+
+
+def ours(note: str | None, tags: Mapping[str, str]) -> bool:
+    """Whether a description is absent or the one that we have written."""
+    return not note or tags.get(OURS) == _digest(note)
+
+
+def experiment_id(dataset: str) -> str:
+    """The dataset's experiment, made or taken back from the bin where needed."""
+    known = client().get_experiment_by_name(dataset)
+    if known is None:
+        try:
+            return client().create_experiment(dataset, store.artifacts())
+        except MlflowException:  # another process was faster
+            known = client().get_experiment_by_name(dataset)
+            if known is None:
+                raise
+    if known.lifecycle_stage == entities.LifecycleStage.DELETED:
+        client().restore_experiment(known.experiment_id)
+    return known.experiment_id
+
+
+def close_orphans() -> int:
+    """Mark runs KILLED whose process on this host has ended; the number of them."""
+    with Guard():
+        experiments = [known.experiment_id for known in client().search_experiments()]
+        host = f"tags.`process.host` = '{socket.gethostname()}'"
+        running = client().search_runs(experiments, f"attributes.status = 'RUNNING' and {host}")
+        gone = [run.info.run_id for run in running if provenance.is_gone(run.data.tags)]
+        for run in gone:
+            client().set_terminated(run, "KILLED")
+        return len(gone)
+    return 0
+
+
+def run_url(experiment: str, name: str) -> str | None:
+    """The page of the current run of that variant or classifier, if the store knows one."""
+    with Guard():
+        found = named(experiment, name, {"current": "true"})
+        for run in sorted(found, key=lambda run: run.data.tags.get("stage") == STAGES["layers"]):
+            return store.run_address(run.info.experiment_id, run.info.run_id)
+    return None
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """A block without which `ae publish` cannot go on.
+
+    Raises:
+        UserError: If the store does not answer.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise UserError(
+            f"MLFLOW_TRACKING_URI: the tracking store must answer, {store.shown()} does not "
+            f"({store.first_line(error)}); start it, then run `ae publish` again"
+        ) from error
+
+
+def client() -> MlflowClient:
+    """MLflow's client of the store."""
+    return _connected(store.uri())
+
+
+@cache
+def _connected(uri: str) -> MlflowClient:
+    with store.opening(uri):
+        return MlflowClient(uri)
+
+
+def _stored_run(run: entities.Run) -> StoredRun:
+    info, data = run.info, run.data
+    return StoredRun(info.experiment_id, info.run_id, info.run_name or "", data.tags, data.metrics)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

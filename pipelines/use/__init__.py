@@ -1,1 +1,0 @@
-"""The commands that use trained variants: list, compare, encode, reconstruct, generate, export."""
