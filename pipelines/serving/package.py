@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +14,8 @@ from pipelines.serving import champions
 from pipelines.tracking import provenance
 
 DIGEST = "served.digest"
+LOADER = "pipelines.serving.pyfunc"
+"""The module that MLflow loads a model with: one registered with another is registered anew."""
 META = "meta.json"
 PREPARED = {"documents": (META, "vocabulary.json")}
 """What a model in use reads of prepared data, by their kind; of images ``meta.json`` alone."""
@@ -65,5 +68,5 @@ def tags(model: Path, evaluation: Path) -> dict[str, str]:
         UserError: The prepared data are absent.
     """
     with bundle(model) as folder:
-        digest = provenance.digest(folder)
+        digest = sha256(f"{provenance.digest(folder)} {LOADER}".encode()).hexdigest()
     return {**champions.facts(model, evaluation), DIGEST: digest}

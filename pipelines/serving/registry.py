@@ -20,7 +20,7 @@ from ae_lightning.inference.documents import TextModel
 from ae_lightning.inference.load import load
 from ae_lightning.inference.model import Model
 from pipelines.serving import champions, pyfunc
-from pipelines.serving.package import DIGEST, bundle
+from pipelines.serving.package import DIGEST, LOADER, bundle
 from pipelines.tracking import queries
 
 # isort: split
@@ -183,7 +183,7 @@ def _save(model: Model[Any, Any], folder: Path, to: Path, description: mlflow.mo
     """Write what MLflow loads: ``folder`` with the name of the module that reads it, no pickle."""
     mlflow.pyfunc.save_model(
         to,
-        loader_module=pyfunc.__name__,
+        loader_module=LOADER,
         data_path=str(folder),
         mlflow_model=description,
         signature=mlflow.models.ModelSignature(

@@ -20,7 +20,7 @@ from ae_lightning.nn.layers.sequence import SequenceLayer, SequenceSpec
 from ae_lightning.nn.stack import Stack, chain_specs
 from ae_lightning.nn.term_weighting import Weighting
 from ae_lightning.training.closed_form import pca_stack
-from pipelines.serving import champions, registry
+from pipelines.serving import champions, package, pyfunc, registry
 from pipelines.tracking import queries
 from pipelines.tracking.publish import publish
 
@@ -83,6 +83,18 @@ def served(name, alias="current"):
 
 def images():
     return np.load("artifacts/prepared/tiny/test_inputs.npy").astype("float32") / 255
+
+
+def test_a_model_of_another_loader_is_registered_anew(project, monkeypatch):
+    name = f"{project}-five"
+    with monkeypatch.context() as older:
+        for module in (package, registry):
+            older.setattr(module, "LOADER", "pipelines.served")
+        assert published(name) == [name]
+    assert package.LOADER == pyfunc.__name__
+    assert published(name) == [name]
+    assert served(name).predict(images()).shape == (32, 5)
+    assert published(name) == []
 
 
 def test_images_come_back_as_from_torch(project):
