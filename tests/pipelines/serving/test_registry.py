@@ -91,7 +91,7 @@ def test_a_model_of_another_loader_is_registered_anew(project, monkeypatch):
         for module in (package, registry):
             older.setattr(module, "LOADER", "pipelines.served")
         assert published(name) == [name]
-    assert package.LOADER == pyfunc.__name__
+    assert pyfunc.__name__ == package.LOADER
     assert published(name) == [name]
     assert served(name).predict(images()).shape == (32, 5)
     assert published(name) == []
