@@ -15,7 +15,7 @@ from pipelines.code_digest.digests import STAGES, Project, items_of, roots
 from pipelines.code_digest.reach import Reach, is_neutral, is_settings
 from pipelines.code_digest.source import Definition, Source
 from pipelines.code_digest.tables import Item
-from tests.code_digest.small_project import write_project
+from tests.pipelines.code_digest.small_project import write_project
 
 pytestmark = pytest.mark.slow
 

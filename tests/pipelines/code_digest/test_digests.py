@@ -16,9 +16,9 @@ from ae_lightning.errors import UserError
 from pipelines.code_digest import digests
 from pipelines.code_digest.digests import FILE, Project, settings_on
 from pipelines.code_digest.source import Source
-from tests.code_digest.small_project import write_project
+from tests.pipelines.code_digest.small_project import write_project
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 AE = str(Path(sys.executable).with_name("ae"))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from ae_lightning.registry import NamedBy
 from pipelines.code_digest.tables import Item
-from tests.code_digest.test_normal_form import digest
+from tests.pipelines.code_digest.test_normal_form import digest
 
 TABLE = """
 from typing import Annotated
