@@ -26,7 +26,9 @@ def _stage(stage: str, *names: str | int) -> None:
 @app.command(rich_help_panel=STAGES)
 def code() -> None:
     """Write what the code means for each stage and item, by which DVC tells what is stale."""
-    importlib.import_module("pipelines.stages.code").run()
+    from pipelines.stages import code
+
+    code.run()
 
 
 @app.command(rich_help_panel=STAGES)

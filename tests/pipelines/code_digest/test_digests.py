@@ -1,6 +1,5 @@
 """code.yaml: what is in it, how DVC reads it, and what becomes of a broken or stale one."""
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,18 +15,11 @@ from ae_lightning.errors import UserError
 from pipelines.code_digest import digests
 from pipelines.code_digest.digests import FILE, Project, settings_on
 from pipelines.code_digest.source import Source
-from tests.pipelines.code_digest.small_project import write_project
+from tests.pipelines.code_digest.conftest import dvc
+from tests.pipelines.conftest import run_flow
 
 ROOT = Path(__file__).parents[3]
 AE = str(Path(sys.executable).with_name("ae"))
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project of small data, which is the working folder."""
-    write_project(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def said() -> dict[str, Any]:
@@ -172,26 +164,6 @@ def test_ae_code_imports_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
-def dvc(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "dvc", *words]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
-@pytest.fixture
-def versioned(project: Path) -> Path:
-    """The project with the real dvc.yaml, under git and DVC, its first data set prepared."""
-    shutil.copy(ROOT / "dvc.yaml", project)
-    shutil.copy(ROOT / ".dvcignore", project)
-    for package in ("ae_lightning", "pipelines"):
-        (project / package).symlink_to(ROOT / package)
-    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
-        subprocess.run(command, check=True)
-    (project / ".gitignore").write_text("/artifacts\n")
-    done = dvc("repro", "prepare@strokes")
-    assert done.returncode == 0, done.stderr
-    return project
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 def test_dvc_repro_mends_code_yaml_and_rebuilds_nothing(
@@ -226,3 +198,19 @@ def test_an_experiment_with_another_setting_rebuilds_its_items(versioned: Path) 
     assert (
         "strokes: 120 images" in done.stdout or (versioned / "artifacts/prepared/strokes").exists()
     )
+
+
+@pytest.mark.slow
+def test_a_flow_brings_code_yaml_up_to_date_first(
+    versioned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half-written it would be no YAML; of other code every stage would be looked at apart."""
+    monkeypatch.setenv("PREFECT_HOME", str(versioned / ".prefect"))
+    good = FILE.read_text()
+    for broken in (good[: len(good) // 3], hand_edited(good)):
+        FILE.write_text(broken)
+        code, output = run_flow(versioned, "prepare@strokes")
+        assert code == 0, output
+        assert FILE.read_text() == good
+        assert "0 of 2 stages to look at" in output or "1 of 2 stages to look at" in output
+        assert "prepare@strokes | Running" not in output

@@ -227,6 +227,12 @@ def test_a_class_counts_with_its_methods_bases_and_what_pydantic_makes_of_its_fi
     assert of_classes(of, CLASSES.replace("size: int", "size: float")) == before
 
 
+def test_a_module_that_is_passed_on_counts_as_a_whole(of) -> None:
+    """Anything of it may be taken from it by name."""
+    work = "from ae_lightning import helpers\n\n\ndef run(x):\n    return getattr(helpers, x)\n"
+    assert of(work) != of(work, HELPERS.replace("x - 1", "x - 2"))
+
+
 def test_files_beside_a_module_count(of) -> None:
     files = {"ae_lightning/__init__.py": "", "ae_lightning/assets/page.css": "a {}"}
     assert of(**files) != of()
