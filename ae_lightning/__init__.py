@@ -1,4 +1,4 @@
-"""The classic deep-autoencoder family: data, networks, training, evaluation, and models in use.
+"""The classic deep-autoencoder family: data, networks, training, evaluation and inference.
 
 ``load("deep-30")`` gives a trained variant (:class:`ae_lightning.inference.model.Model`); importing
 the package itself loads nothing.

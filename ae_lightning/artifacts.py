@@ -1,4 +1,4 @@
-"""Where the stages' artifacts lie; dvc.yaml names the same places."""
+"""Paths of the stages' artifacts; dvc.yaml names the same ones."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Folders and files that appear whole or not at all."""
+"""Atomic writes: folders and files that appear whole or not at all."""
 
 import json
 import os

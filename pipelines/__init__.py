@@ -1,1 +1,1 @@
-"""Stages, the flow over them, and what records them."""
+"""Stages, orchestration, tracking, serving, report and command line."""

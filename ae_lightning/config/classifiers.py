@@ -1,4 +1,4 @@
-"""What ``params.yaml`` says of classifiers: which layers they stand on, and how labels teach them.
+"""Settings of classifiers in ``params.yaml``: the layers below and the supervised training.
 
 They are read apart from layers and variants, so that an edit here rebuilds none of those.
 """
@@ -25,11 +25,11 @@ NOT_OURS = {
     "shift": "a classifier's images are moved by moves.shift",
     "patience": "nothing is chosen while a classifier learns",
 }
-"""What reconstruction can be told and classifiers cannot, and why."""
+"""Settings of reconstruction that classifiers do not have, with the reason."""
 
 
 class Run(NamedTuple):
-    """One training: which weights it begins with, how many labels it sees, and its seed."""
+    """One training: initial weights, number of labels, seed."""
 
     start: Start
     labels: Number
@@ -40,9 +40,10 @@ class Run(NamedTuple):
 
 
 class Moves(FrozenModel):
-    """By how much an image is moved, each by its own draw, evenly from none to that much.
+    """Random affine augmentation of images: the greatest change in either direction.
 
-    ``shift`` in pixels, ``rotate`` in degrees, ``scale`` and ``shear`` as shares of its size.
+    Drawn uniformly for each image: ``shift`` in pixels, ``rotate`` in degrees, ``scale`` and
+    ``shear`` as shares of its size.
     """
 
     shift: NonNegativeFloat = 0.0
@@ -52,12 +53,12 @@ class Moves(FrozenModel):
 
 
 class SemiSupervisedTraining(FrozenModel):
-    """Learn from all training images, most of them without a label.
+    """Settings of semi-supervised training on all images, most of them without a label.
 
-    A teacher, the mean of the net's weights over about ``1 / (1 - decay)`` steps, says the class of
-    an image as it is. Where it is sure by ``confidence``, the net should say the same of a copy
-    that was moved by ``moves`` and spoilt by ``corruption``, with ``weight`` beside the labelled
-    loss; and the decoder should give back the image as it was, with weight ``reconstruction``.
+    A mean teacher, the net's weights averaged over about ``1 / (1 - decay)`` steps, classifies the
+    clean image. Where its probability is at least ``confidence``, the net learns that class from a
+    copy augmented by ``moves`` and ``corruption``, with ``weight`` beside the labelled loss; the
+    decoder reconstructs the clean image, with weight ``reconstruction``.
     """
 
     confidence: float = Field(0.95, gt=0, lt=1)
@@ -69,10 +70,10 @@ class SemiSupervisedTraining(FrozenModel):
 
 
 class SupervisedTraining(Training):
-    """How a classifier learns; fewer than ``draws`` labelled images come several times an epoch.
+    """Settings of supervised training; fewer than ``draws`` labelled images repeat in an epoch.
 
-    Run ``k`` has seed ``seed + k``. The weights kept are the last ones, so that no label is needed
-    to choose among them.
+    Run ``k`` has seed ``seed + k``. The last weights are kept, so that no labels are needed for
+    model selection.
     """
 
     optimizer: Literal["adamw", "sgd", "muon"] = "adamw"
@@ -91,14 +92,14 @@ class SupervisedTraining(Training):
 
 
 class Classifier(FrozenModel):
-    """The encoder of ``input`` with a layer of one logit per class, taught by few or many labels.
+    """The encoder of ``input`` with a layer of one logit per class, trained on few or many labels.
 
     It is trained from every start in ``starts`` with every number of ``labels``, ``seeds`` times
     (``seeds_of_all`` with all of them). ``pretrained`` begins with the layers' weights, ``random``
-    with new ones, ``frozen`` teaches the last layer alone. Everything else is the same for all.
+    with new ones, ``frozen`` trains the last layer alone. Everything else is the same for all.
 
-    Labelled images are moved by ``moves``; ``dropout`` is the share of each layer's inputs that is
-    left out, ``smoothing`` that of the target that all classes share (Szegedy et al. 2016).
+    Labelled images are augmented by ``moves``; ``dropout`` is the share of each layer's inputs that
+    is left out, ``smoothing`` that of the target that all classes share (Szegedy et al. 2016).
     """
 
     data: str

@@ -1,4 +1,4 @@
-"""What ``params.yaml`` says of a dataset: where its raw files are and how they are split."""
+"""Settings of a dataset in ``params.yaml``: where its raw files are and how they are split."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class ImageFolder(Dataset):
     """Image files in and below the folder ``path``, brought to ``size`` (height, width).
 
     Subfolders are classes. If two of them are called ``train`` and ``test``, they are the parts,
-    and their subfolders the classes; otherwise a share ``test`` of all is tested. What is tested
-    and what is for validation is drawn with ``seed``, for a folder is sorted by class and the last
-    images would all have one. They are kept in the order drawn.
+    and their subfolders the classes; otherwise a share ``test`` of all is tested. The test and
+    validation images are drawn with ``seed``, as a folder is sorted by class and the last images
+    would all have one class. They are kept in the order drawn.
     """
 
     kind: Literal["folder"]
@@ -66,7 +66,7 @@ class ImageFolder(Dataset):
 
 
 class Columns(FrozenModel):
-    """Where a document's parts are: columns of a CSV, keys of a JSON line.
+    """Fields of a document: columns of a CSV, keys of a JSON line.
 
     ``title``, ``date`` and ``labels`` may be absent from the data. Several labels in one CSV cell
     are separated by ``separator``.

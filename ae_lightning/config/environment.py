@@ -1,4 +1,4 @@
-"""The machine's settings from ``AE_*`` variables: where and how fast, never what comes out."""
+"""Runtime settings from ``AE_*`` variables: devices, memory and speed, not what is computed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ae_lightning.errors import UserError
 
 
 class Environment(BaseSettings):
-    """Where and how fast: ``AE_*`` variables, no part of any result's identity.
+    """Runtime settings from ``AE_*`` variables; no part of any result's identity.
 
     ``precision`` auto means bf16-mixed where the hardware multiplies bf16, otherwise 32-true.
     Arrays beyond ``memory_limit_mb`` stay on disk, memory-mapped. ``devices`` is a number of them,
     their indices (``0,2``) or auto: all GPUs, one process on a CPU. Several devices train with
     ``strategy`` ddp, a copy of the net on each, unless it is fsdp: a part of the net on each.
 
-    For nets that do not fit: ``accumulate`` parts of each batch pass one after the other, and with
-    ``checkpointing`` a layer's inner values are computed again instead of kept.
+    For nets that do not fit: gradients accumulate over ``accumulate`` parts of each batch, and with
+    ``checkpointing`` activations within a layer are recomputed in the backward pass.
     """
 
     model_config = SettingsConfigDict(env_prefix="AE_", frozen=True, extra="ignore")

@@ -1,4 +1,4 @@
-"""Layers as ``params.yaml`` has them, and what variants share with them: training, objective."""
+"""Settings of layers in ``params.yaml``, and those shared with variants: training, objective."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Training(FrozenModel):
 
 
 class LayerTraining(Training):
-    """How one greedy layer is trained: gently, as it is the start of a fine-tuning, not the end."""
+    """Training of one greedy layer, with a lower learning rate: it initialises fine-tuning."""
 
     optimizer: OptimizerName = "adamw"
     learning_rate: PositiveFloat = 5e-4
@@ -69,14 +69,14 @@ class LayerTraining(Training):
 
 
 class Views(FrozenModel):
-    """Reconstruct each image from a copy that was moved and recoloured, its target as it was.
+    """Random augmentation of input images; the target is the original image.
 
     A copy is shifted by up to ``shift`` pixels, mirrored or not if ``flip``, shows at least the
     share ``crop`` of the image's area, stretched to its size, and has its brightness, offset and
     each colour's strength changed by up to a share ``colour``.
 
     With ``agreement``, the weight of a contrastive penalty at ``temperature``, there are two copies
-    of each image, whose codes should know each other among those of the batch.
+    of each image, whose codes should match each other among all codes of the batch.
     """
 
     shift: NonNegativeInt = 0
@@ -88,12 +88,12 @@ class Views(FrozenModel):
 
 
 class Objective(FrozenModel):
-    """What a training asks for besides a faithful reconstruction.
+    """Training objective besides reconstruction: penalties, corruption, views.
 
     ``l1`` and ``l2`` weigh the absolute and the squared values of the code, ``contractive`` the
     squared Frobenius norm of its Jacobian. ``corruption`` maps kinds to their greatest strength:
-    each training example is spoilt in one of these ways, the target stays clean. ``views`` moves
-    the input image, not its target.
+    each training example is corrupted in one of these ways, the target stays clean. ``views``
+    augments the input image, not its target.
     """
 
     l1: NonNegativeFloat = 0.0
@@ -110,12 +110,12 @@ class Objective(FrozenModel):
 
 
 class Item(Objective):
-    """What is trained, on what: ``input`` is ``prepared/DATASET`` or ``layers/LAYER``.
+    """Common settings of layers and variants; ``input``: ``prepared/DATASET`` or ``layers/LAYER``.
 
-    ``weights`` is how documents are weighed, ``whiten`` the share by which images are whitened: 0
-    centres them, 0.5 gives all directions the same variance. The lowest layer decides it, and the
-    ``output`` with which the reconstruction answers: softmax for a distribution over words, sigmoid
-    for images, linear for whitened ones.
+    ``weights`` is the term weighting of documents, ``whiten`` the share by which images are
+    whitened: 0 centres them, 0.5 gives all directions the same variance. The lowest layer sets it,
+    and the ``output`` activation: softmax for a distribution over words, sigmoid for images, linear
+    for whitened ones.
     """
 
     data: str
@@ -128,7 +128,7 @@ class Item(Objective):
 class Layer(Item):
     """A layer pretrained greedily as an autoencoder of its input's frozen codes.
 
-    The decoder answers with the activation of what it reconstructs: ``output`` for a prepared
+    The decoder has the activation of what it reconstructs: ``output`` for a prepared
     dataset, the layer below's otherwise. A layer wider than its input, which could otherwise copy
     it, must have ``l1``.
 

@@ -1,7 +1,7 @@
 """The whole of ``params.yaml`` as frozen models, with every reference checked.
 
-Everything that decides a result stands in ``params.yaml``, so that DVC rebuilds what it must.
-What only decides how fast or where it is computed stands in
+Everything that decides a result is in ``params.yaml``, so that DVC rebuilds what it must.
+Settings of devices and speed alone are in
 :class:`ae_lightning.config.environment.Environment`. Datasets are described in
 :mod:`ae_lightning.config.datasets`, layers in :mod:`ae_lightning.config.layers`, variants in
 :mod:`ae_lightning.config.variants`, classifiers in :mod:`ae_lightning.config.classifiers`.

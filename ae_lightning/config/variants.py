@@ -1,4 +1,4 @@
-"""Variants and repeats as ``params.yaml`` has them, and which settings go together."""
+"""Settings of variants and repeats in ``params.yaml``, and which of them go together."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ON_IMAGES = ("pca", "conv")
 
 
 class Neighbours(FrozenModel):
-    """Ask of each document also for the words of its ``count`` nearest, a ``share`` of the target.
+    """Words of the ``count`` nearest documents as a ``share`` of each document's target.
 
     Neighbours are training documents, by the cosine between weighted words; no label is used.
     """
@@ -45,8 +45,8 @@ class Sequence(FrozenModel):
 
     Each block looks at ``window`` tokens. ``word_dropout`` is the share of tokens that the decoder
     is not shown in training. Each title is ``titles`` times among the training examples, and
-    ``shuffled`` times more with its words in another order, so that the code has to say the order
-    and habit cannot.
+    ``shuffled`` times more with its words in another order, so that the code must hold the order,
+    which the decoder could otherwise guess from habitual word order.
     """
 
     width: PositiveInt = 128
@@ -58,11 +58,11 @@ class Sequence(FrozenModel):
 
 
 class Variant(Item):
-    """A code to be compared: layers taken from ``input``, then ``sizes`` new ones.
+    """A model to be compared: the layers of ``input``, then new ones of ``sizes`` units.
 
     New layers are of kind ``layer`` and start at random; hidden ones have ``activation``, the code
     ``code_activation``. Other kinds than ``autoencoder``: ``pca`` and ``lsa`` solve for one linear
-    layer in closed form, ``vectors`` takes the weighted words themselves for the code,
+    layer in closed form, ``vectors`` uses the weighted words themselves as the code,
     ``sequence`` is a sequence-to-sequence autoencoder of the documents' tokens.
     """
 
@@ -96,7 +96,7 @@ class Variant(Item):
 
 
 class Repeats(FrozenModel):
-    """Variants that compete for the best start, each from several seeds in few epochs.
+    """Variants compared by their initialisation, each trained from several seeds in few epochs.
 
     Their layers are pretrained anew with each seed; ``epochs`` replaces the variants' own.
     """
@@ -107,7 +107,7 @@ class Repeats(FrozenModel):
 
 
 def rules(item: Layer | Variant, documents: bool) -> Iterator[str]:
-    """What is wrong with an item on data that are documents, or images."""
+    """Mistakes in an item's settings, on data that are documents or images."""
     found = f"documents ({item.data})" if documents else f"images ({item.data})"
     if item.kind in (ON_IMAGES if documents else ON_DOCUMENTS):
         yield f"kind: {item.kind} is not for {found}; use another kind"
@@ -134,7 +134,7 @@ def rules(item: Layer | Variant, documents: bool) -> Iterator[str]:
 
 
 def whitening_rules(item: Layer | Variant, documents: bool) -> Iterator[str]:
-    """What is wrong with an item that whitens its images."""
+    """Mistakes in the settings of an item that whitens its images."""
     if item.whiten is None:
         return
     if documents or not item.input.startswith("prepared/"):
@@ -150,7 +150,7 @@ def whitening_rules(item: Layer | Variant, documents: bool) -> Iterator[str]:
 
 
 def bag_rules(item: Layer | Variant) -> Iterator[str]:
-    """What is wrong with an item that takes bags of words."""
+    """Mistakes in the settings of an item that takes bags of words."""
     if item.weights is None:
         yield f"weights: must be one of {', '.join(get_args(WeightsName))}, found none; set it"
     if item.kind == "rbm":

@@ -1,4 +1,4 @@
-"""Vectors that lie in several arrays, behind each other without a copy of them."""
+"""Several arrays concatenated along their rows without a copy."""
 
 from collections.abc import Sequence
 from math import prod
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 
 class ConcatenatedArrays:
-    """Arrays ``(examples, *shape)`` as the rows of one, each flat: ``(all examples, features)``.
+    """Arrays ``(examples, *shape)`` concatenated, examples flat: ``(all examples, features)``.
 
-    Memory-mapped ones stay on disk but for the rows that are asked for.
+    Memory-mapped ones stay on disk but for the rows that are indexed.
     """
 
     def __init__(self, arrays: Sequence[NDArray[Any]]) -> None:

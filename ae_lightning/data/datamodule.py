@@ -12,7 +12,7 @@ from ae_lightning.distributed.global_batch import jointly
 
 
 def copies(images: Tensor, views: Views) -> Tensor:
-    """Images as bytes and their moved copies, ``(batch, 1 + copies, features)`` in [0, 1]."""
+    """Images as bytes with their augmented copies, ``(batch, 1 + copies, features)`` in [0, 1]."""
     clean = to_unit(images)
     placed = clean.view(*images.shape) if images.ndim == 4 else clean.view(*images.shape, 1)
     moved = [view(placed, views).flatten(1) for _ in range(2 if views.agreement else 1)]
@@ -23,8 +23,8 @@ class ReconstructionData(lightning.LightningDataModule):
     """Training and validation examples of one autoencoder, input and target in one.
 
     Arrays are bytes ``(examples, *shape)`` or floats ``(examples, features)``; batches reach the
-    module as floats ``(batch, features)``. Only training batches are shifted, or have the copies
-    that ``views`` asks for beside them.
+    module as floats ``(batch, features)``. Only training batches are shifted, or have the augmented
+    copies of ``views`` beside them.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class ReconstructionData(lightning.LightningDataModule):
 
     @property
     def step(self) -> int:
-        """Examples that pass through the net at once in training, in all processes together."""
+        """Training examples of one forward pass, in all processes together."""
         return min(self.batch_size, len(self.train)) // self.parts
 
     def train_dataloader(self) -> DataLoader[Tensor]:

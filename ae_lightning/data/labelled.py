@@ -1,4 +1,4 @@
-"""Labelled images, few or all, and unlabelled ones beside them, as batches."""
+"""Batches of labelled images, few or all, with unlabelled ones beside them."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -22,16 +22,16 @@ Labels = NDArray[Any]
 
 
 class UnlabelledBatch(NamedTuple):
-    """Unlabelled images as they are and moved copies of them, both ``(batch, features)``."""
+    """Clean unlabelled images and their augmented copies, both ``(batch, features)``."""
 
     clean: Tensor
     copies: Tensor
 
 
 def balanced_subset(labels: Labels, number: int, seed: int) -> NDArray[np.intp]:
-    """Places of ``number`` examples, as many of each class as of any other, up to one.
+    """Indices of ``number`` examples, as many of each class as of any other, up to one.
 
-    Which they are depends on ``labels`` and ``seed`` alone, and those of a smaller number are among
+    The choice depends on ``labels`` and ``seed`` alone, and those of a smaller number are among
     those of a larger one.
 
     Raises:
@@ -68,12 +68,12 @@ class RepeatedDataset(Dataset[tuple[Tensor, Tensor]]):
 
 
 class LabelledData(lightning.LightningDataModule):
-    """What one run learns from, and for all labels what it is validated on.
+    """Training batches of one run; validation batches too if it has all labels.
 
-    Training batches hold ``labelled`` images ``(batch, features)`` with their classes, moved, and
-    with ``classifier.unlabelled`` :class:`UnlabelledBatch` ones of the whole training part. A run
-    with few labels has no validation: that would take more labels. ``places`` are those of the
-    labelled images, if they are not the run's own.
+    Training batches hold ``labelled`` images ``(batch, features)`` with their classes, augmented,
+    and with ``classifier.unlabelled`` :class:`UnlabelledBatch` ones of the whole training part. A
+    run with few labels has no validation: that would take more labels. ``places`` are indices of
+    the labelled images, if they are not the run's own.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class LabelledData(lightning.LightningDataModule):
 
     @property
     def step(self) -> int:
-        """Labelled images that pass through the net at once, in all processes together."""
+        """Labelled images of one forward pass, in all processes together."""
         return min(self.classifier.train.batch_size, len(self.labelled))
 
     def train_dataloader(self) -> CombinedLoader:
@@ -123,7 +123,7 @@ class LabelledData(lightning.LightningDataModule):
         return _loader(self.validation, indices, self.workers)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Move images, on the device; bytes to floats."""
+        """Augment images, on the device; bytes to floats."""
         if not isinstance(batch, Mapping):
             images, labels = batch
             return to_unit(images), labels
@@ -143,7 +143,7 @@ class LabelledData(lightning.LightningDataModule):
 
 
 def chosen(labels: Labels, number: Number, seed: int) -> NDArray[np.intp]:
-    """Places of a run's labelled images among all training images.
+    """Indices of a run's labelled images among all training images.
 
     Raises:
         UserError: if there are too few of a class.

@@ -1,4 +1,4 @@
-"""Examples that are kept in another form than the one a net gets."""
+"""Base class of arrays stored in another form than the dense one a net gets."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ class LazyArray(ABC):
     @property
     @abstractmethod
     def arrays(self) -> Sequence[NDArray[Any]]:
-        """The arrays that hold them: what decides the examples, byte for byte."""
+        """The underlying arrays, which determine the examples byte for byte."""
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -25,5 +25,5 @@ class LazyArray(ABC):
 
     @property
     def nbytes(self) -> int:
-        """Memory they take as they are kept."""
+        """Bytes of the stored arrays."""
         return int(sum(np.asarray(array).nbytes for array in self.arrays))

@@ -1,4 +1,4 @@
-"""Arrays that several processes have in common: one file, of which the machine keeps one copy."""
+"""Memory-mapped arrays shared between processes; the machine keeps one copy in memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ae_lightning.errors import UserError
 
 @dataclass(frozen=True)
 class MemmapLocation:
-    """Where a memory-mapped array lies: what is sent to another process in place of the numbers."""
+    """Location of a memory-mapped array, sent to another process in place of the numbers."""
 
     path: str
     dtype: Any
@@ -28,7 +28,7 @@ class MemmapLocation:
 
     @classmethod
     def of(cls, array: Any) -> Any:
-        """Where ``array`` lies if it is the whole of a memory-mapped file, otherwise itself."""
+        """Location of ``array`` if it is the whole of a memory-mapped file, otherwise itself."""
         if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap):
             return cls(str(array.filename), array.dtype, array.offset, array.shape)
         return array
@@ -60,7 +60,7 @@ def shared_array(shape: tuple[int, ...], folder: Path) -> NDArray[np.float32]:
 
 
 def _allocate(path: Path, size: int) -> None:
-    """Take ``size`` bytes of the disk at once: a mapping could not tell that it is full."""
+    """Reserve ``size`` bytes of the disk at once: a mapping could not report a full disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with path.open("wb") as file:

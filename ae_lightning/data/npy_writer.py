@@ -1,4 +1,4 @@
-"""Arrays on disk that are copied and written a block at a time, however long they are."""
+"""NPY files read and written in blocks, for arrays larger than memory."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 BYTES = 2**22
-"""About what a block takes."""
+"""Approximate size of a block."""
 
 
 def rows_in_block(shape: tuple[int, ...], itemsize: int = 1) -> int:

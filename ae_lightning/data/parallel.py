@@ -1,4 +1,4 @@
-"""Calls shared out over processes, in bounded memory and without a process left behind."""
+"""Parallel map over processes, in bounded memory and without a process left behind."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Arrays to batches: one indexing a batch, never a per-example collate."""
+"""Batches of arrays: one indexing operation a batch, never a per-example collate."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -28,8 +28,8 @@ class BatchIndices(Sampler[Tensor]):
     """Indices of whole batches, shuffled by ``(seed, epoch)`` alone and shared out over ranks.
 
     Every rank yields the same number of batches; their global batch is ``batch_size``. Shuffled
-    passes drop the incomplete last batch, others keep it. Because nothing but the epoch enters,
-    a resumed training sees the batches that an undisturbed one would.
+    passes drop the incomplete last batch, others keep it. As the order depends on nothing else,
+    a resumed training sees the same batches as an uninterrupted one.
 
     With the examples' ``lengths`` ``(size,)``, shuffled batches hold examples of like length, so
     that little of them is padding. Shuffled batches come in ``parts`` of equal size, one after the
@@ -98,7 +98,7 @@ class BatchIndices(Sampler[Tensor]):
 def in_order(size: int, batch_size: int, rank: int, ranks: int) -> BatchIndices:
     """Batches in order, larger where the last one would otherwise have none for some rank.
 
-    A mean over nothing is no number.
+    The mean of an empty batch is NaN.
     """
     while batch_size < size and 0 < size % batch_size < ranks:
         batch_size += 1

@@ -1,1 +1,1 @@
-"""Several processes that do one stage together: starting them, global batches, strategies."""
+"""Distributed training: starting the processes, global batches, strategies."""

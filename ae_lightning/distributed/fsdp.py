@@ -21,7 +21,7 @@ from ae_lightning.nn.layers.dense import DenseLayer
 from ae_lightning.nn.stack import Stack
 
 BY_PARTS = ("adamw",)
-"""Optimisers that need no matrix as a whole, in a form that PyTorch can do on parts."""
+"""Optimisers that need no whole matrix, in a form that PyTorch can run on shards."""
 
 
 def shard(module: Any) -> None:
@@ -61,7 +61,7 @@ def _check(module: Any) -> None:
 def number_parameters(module: Any, checkpoint: dict[str, Any]) -> None:
     """Number parameters in an optimiser's saved state as the module lists them, not by groups.
 
-    FSDP goes by that when it resumes; every other way goes by their order, whatever the numbers.
+    FSDP resumes by these numbers; other strategies resume by the order, whatever the numbers.
     """
     if isinstance(module.trainer.strategy, FullyShardedStrategy):
         return  # it has them so

@@ -1,8 +1,8 @@
-"""A global batch that several processes share: whose rows, what they weigh, what is drawn for them.
+"""Global batches over several processes: rows, weights of mean losses, random numbers.
 
 Training must not depend on the number of processes. So each takes the rows ``rank::ranks`` of
 every batch, weighs its mean loss by their share, and draws random numbers for the whole batch, of
-which it keeps those of its rows. Where nothing is shared, functions give back what they get.
+which it keeps those of its rows. With one process these functions change nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ class Share:
 
 
 class JointDraws(TorchFunctionMode):
-    """Random numbers for the rows of a share are those that a single process would draw for them.
+    """Draws for the rows of a share the random numbers that a single process would draw.
 
     Every draw whose first dimension is the share's is made for the whole batch, from the global
     generator, which therefore must be seeded alike in all processes. With ``resting`` nothing is
@@ -97,7 +97,7 @@ DRAWS: dict[Function, Callable[[Share, Function, Any, dict[str, Any]], Any]] = {
     **dict.fromkeys((torch.rand_like, torch.randn_like, torch.randint_like), _like),
     **dict.fromkeys((Tensor.uniform_, Tensor.normal_, Tensor.random_), _in_place),
 }
-"""What draws random numbers, and where it says how many."""
+"""Functions that draw random numbers, and how to draw with them for the whole batch."""
 
 _shared: list[JointDraws] = []
 

@@ -114,7 +114,7 @@ def _exit(number: int, _frame: object) -> NoReturn:
 
 @contextmanager
 def _group(fabric: Fabric) -> Iterator[None]:
-    """The block in a group of processes, of which none stays when another has gone."""
+    """Run the block in a process group; when one process ends, all do."""
     threads, others = torch.get_num_threads(), _start_others(fabric)
     watch = _watched(others, fabric.world_size)
     try:
@@ -182,7 +182,7 @@ def _wait(others: Others) -> None:
 
 @contextmanager
 def _explained(watch: Watch, rank: int, world: int) -> Iterator[None]:
-    """Tell who has gone, instead of what the communication says; what all say is said once."""
+    """Report the process that ended instead of a communication error; a common error once."""
     try:
         yield
     except UserError as error:

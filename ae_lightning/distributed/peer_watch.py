@@ -1,4 +1,4 @@
-"""What becomes of a process when one of those beside it goes: it ends too, soon, and says why."""
+"""Watch over the other processes of a group: if one ends, this one ends too and says why."""
 
 import os
 import signal
@@ -9,15 +9,15 @@ from collections.abc import Sequence
 
 POLL = 0.2
 GRACE = 10.0
-"""Seconds in which a process may end in good order; after them it is ended where it stands."""
+"""Seconds for a process to end in good order before a hard exit."""
 
 AGAIN = "run the same command again: a training goes on from its last whole epoch"
 
 
 class Watch(threading.Thread):
-    """Looks after the processes that this one started, or after the one that started it.
+    """Watches the processes that this one started, or the one that started it.
 
-    If one goes before :meth:`stop`, the main thread finds out by itself as soon as it needs the
+    If one ends before :meth:`stop`, the main thread finds out by itself as soon as it needs the
     other one, and asks :meth:`why`. If it does not, this process is ended with one line.
     """
 
@@ -41,11 +41,11 @@ class Watch(threading.Thread):
                 return
 
     def stop(self) -> None:
-        """Let the others go where they want."""
+        """Stop watching: the others may end now."""
         self._stopped.set()
 
     def why(self, patience: float) -> str:
-        """The line that tells who has gone, if that shows within ``patience`` seconds; or ''."""
+        """The line that names the ended process, if known within ``patience`` seconds; or ''."""
         self._heard = self._found.wait(patience)
         return self._reason
 

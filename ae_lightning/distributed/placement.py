@@ -1,4 +1,4 @@
-"""Where torchrun or SLURM placed this process."""
+"""Placement of this process by torchrun or SLURM."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ class Placement(NamedTuple):
 
 
 def torchrun(variables: Mapping[str, str]) -> Placement | None:
-    """As torchrun says, if it started this process."""
+    """Placement by torchrun, if it started this process."""
     if "TORCHELASTIC_RUN_ID" not in variables:
         return None
     processes = int(variables["LOCAL_WORLD_SIZE"])
@@ -27,7 +27,7 @@ def torchrun(variables: Mapping[str, str]) -> Placement | None:
 
 
 def slurm(variables: Mapping[str, str]) -> Placement | None:
-    """As SLURM says, if srun started this process, by what Lightning goes by."""
+    """Placement by SLURM, if srun started this process, from the variables that Lightning reads."""
     if "SLURM_NTASKS" not in variables or variables.get("SLURM_JOB_NAME") in INTERACTIVE:
         return None
     machines = int(variables.get("SLURM_NNODES", 1))

@@ -1,6 +1,6 @@
-"""The processes that do one stage together: which one this is, and what they tell each other.
+"""Process group of a stage: place, rank and world size of this process, and collectives.
 
-Each has a rank, the first one 0. Without others everything here is as if nobody was asked.
+Rank 0 is the first process. All collectives are no-ops when world_size is 1.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,14 +13,14 @@ import torch.distributed
 from torch import Tensor
 
 TIMEOUT = timedelta(minutes=10)
-"""How long a process waits for another's gradients where nothing tells that it has gone."""
+"""Timeout of gradient communication where nothing tells that a process has ended."""
 
 LONG = timedelta(days=30)
-"""How long the others wait for what the first one says: it may have much to compute before."""
+"""Timeout of all other communication: the first process may have much to compute before."""
 
 
 class Place(NamedTuple):
-    """Where a process is: its number on its machine, of how many, and the machine's number.
+    """Place of a process: local rank, processes on its machine, and the machine's number.
 
     ``threads`` are those that a process computes with while the others wait, ``share`` those that
     it has otherwise; None is as many as there are.
@@ -38,14 +38,14 @@ _talks: list[Any] = []
 
 
 def enter(strategy: Any, threads: int) -> None:
-    """Take the place that a Lightning strategy has."""
+    """Take the place of a Lightning strategy's process."""
     global _place
     own = strategy.local_rank, strategy.num_processes, strategy.node_rank
     _place = Place(*own, threads, torch.get_num_threads())
 
 
 def leave() -> None:
-    """Belong to no group any more."""
+    """Leave the process group."""
     global _place
     if _place.threads:
         torch.set_num_threads(_place.threads)
@@ -56,17 +56,17 @@ def leave() -> None:
 
 
 def place() -> Place:
-    """Where this process is."""
+    """This process's place."""
     return _place
 
 
 def world_size() -> int:
-    """How many processes there are."""
+    """Number of processes."""
     return torch.distributed.get_world_size() if _grouped() else 1
 
 
 def rank() -> int:
-    """Which of them this is, from 0."""
+    """This process's rank, from 0."""
     return torch.distributed.get_rank() if _grouped() else 0
 
 
@@ -87,13 +87,13 @@ def threads(number: int | None) -> Iterator[None]:
 
 
 def barrier() -> None:
-    """Wait until all are here."""
+    """Wait for all processes."""
     if world_size() > 1:
         torch.distributed.barrier(_talk())
 
 
 def broadcast(message: Any = None) -> Any:
-    """What the first process says, in all of them; what others say is not heard."""
+    """Rank 0's object in all processes; other ranks' arguments are ignored."""
     messages = [message]
     if world_size() > 1:
         torch.distributed.broadcast_object_list(messages, 0, _talk())
@@ -134,7 +134,7 @@ def broadcast_tensors(tensors: Iterable[Tensor]) -> None:
 
 
 def _talk() -> Any:
-    """The group for all but gradients: on the CPU, whatever the devices are, and patient."""
+    """The group for all but gradients: on the CPU, with a long timeout."""
     if not _talks:
         _talks.append(torch.distributed.new_group(backend="gloo", timeout=LONG))
     return _talks[0]

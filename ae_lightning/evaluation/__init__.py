@@ -1,1 +1,1 @@
-"""Codes and reconstructions to figures and pictures."""
+"""Evaluation of trained variants: metrics, figures, tables."""

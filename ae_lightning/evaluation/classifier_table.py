@@ -1,4 +1,4 @@
-"""All classifiers side by side: a table, a figure per dataset, and who is ahead of whom."""
+"""Comparison of all classifiers: a table, a figure per dataset, differences between starts."""
 
 import csv
 import json

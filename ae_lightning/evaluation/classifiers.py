@@ -24,14 +24,14 @@ from ae_lightning.training.trainer import trainer_settings
 
 BATCH = 2000
 SHOWN = 20
-"""Images that are most often mistaken, drawn."""
+"""Most often misclassified images that are drawn."""
 
 Metrics = dict[str, Any]
 Errors = Mapping[Run, float]
 
 
 class ClassifierPrediction(lightning.LightningModule):
-    """What a classifier says of images, in full precision."""
+    """Predictions of a classifier, in full precision."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ def grade(
 
 
 def parameters(net: Classifier) -> int:
-    """Numbers of the encoder and the last layer; a layer's encoder is about half of it."""
+    """Number of parameters of the encoder and the last layer; decoders do not count."""
     decoders = ("decoder", "decoder_bias")
     return sum(
         parameter.numel()
@@ -170,7 +170,7 @@ def curve_of(metrics: Metrics, start: str) -> Curve:
 def _hardest(
     said: Mapping[Run, NDArray[np.intp]], labels: NDArray[Any]
 ) -> Sequence[tuple[int, int, int]]:
-    """Images that runs with the most labels most often mistake: place, class, what most say."""
+    """Most often misclassified images of runs with most labels: place, class, majority answer."""
     most = [*said][-1].labels
     votes = np.stack([answer for run, answer in said.items() if run.labels == most])
     wrong = (votes != labels).sum(0)

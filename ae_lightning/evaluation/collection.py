@@ -46,7 +46,7 @@ class Collection:
 
     @property
     def distance(self) -> str:
-        """Two numbers have hardly any angle: their distance is Euclidean, others' cosine."""
+        """Euclidean for codes of two numbers, which have hardly any angle, cosine for others."""
         return "euclidean" if self.stack.units == 2 else "cosine"
 
     def together(self, splits: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:

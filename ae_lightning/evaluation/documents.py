@@ -1,4 +1,4 @@
-"""Evaluate a variant on documents: does its code find documents of the same topics?"""
+"""Evaluation of a variant on documents: retrieval of documents of the same topics, and scores."""
 
 from collections.abc import Sequence
 
@@ -99,7 +99,7 @@ def scores(collection: Collection, lsa: Collection | None, baseline: Metrics) ->
 
 
 def baseline(data: PreparedDataset) -> Metrics:
-    """Scores of the vector-space model, by what it weighs words by."""
+    """Scores of the vector-space model, by its term weighting."""
     found = {}
     for weights in ("binary", "tfidf"):
         words = Collection.of(Stack([], weighting(weights, data)), data, Environment().single())

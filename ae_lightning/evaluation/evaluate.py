@@ -1,4 +1,4 @@
-"""Evaluate one variant: scores, pictures and codes, written together."""
+"""Evaluation of one variant: scores, figures and codes, written together."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from ae_lightning.training.curve import read_curve
 
 @dataclass(frozen=True)
 class Kind:
-    """How variants on one kind of data are evaluated, and the data's own baseline."""
+    """Evaluation of variants on one kind of data, and the data's own baseline."""
 
     evaluate: Callable[[EvaluationInput], EvaluationResult]
     baseline: Callable[[PreparedDataset], Metrics]
@@ -34,7 +34,7 @@ KINDS: Annotated[dict[str, Kind], NamedBy(values=("dataset.kind",))] = {
 }
 
 TRAINING = ("seconds", "memory_mb")
-"""Columns of a learning curve whose last values are what the training took."""
+"""Columns of a learning curve whose last values are the cost of the training."""
 
 
 def evaluate(
@@ -47,7 +47,7 @@ def evaluate(
     curve: Path,
     folder: Path,
 ) -> Metrics:
-    """Measure ``stack`` beside what is known without it and write everything into ``folder``.
+    """Evaluate ``stack`` beside the dataset's baseline and write everything into ``folder``.
 
     ``baseline`` holds the dataset's own scores. ``training.seconds`` are those of the curve,
     without the pretraining of layers that variants share, ``training.memory_mb`` the training's

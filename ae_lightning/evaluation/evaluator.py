@@ -27,9 +27,9 @@ from ae_lightning.training.trainer import trainer_settings
 
 BATCH = 2000
 FEW = 64
-"""Sequences at a time: each has a logit for every word at each of its tokens."""
+"""Batch size of sequences: each has a logit for every word at each of its tokens."""
 FEWEST = 1000
-"""Examples of each process below which it is quicker not to ask the others."""
+"""Examples per process below which one process alone is faster."""
 
 
 Measure = Callable[[Trainer, "Evaluation", Array], Any]
@@ -75,7 +75,7 @@ def token_errors(logits: Tensor, target: Tensor, output: Activation) -> dict[str
 
 
 def errors_of(stack: Stack) -> Callable[[Tensor, Tensor, Activation], dict[str, Tensor]]:
-    """What is measured of a stack's reconstructions."""
+    """Error functions of a stack's reconstructions, by the kind of its output."""
     if stack.takes_sequences:
         return token_errors
     return word_errors if stack.output is softmax else squared_errors
@@ -84,8 +84,8 @@ def errors_of(stack: Stack) -> Callable[[Tensor, Tensor, Activation], dict[str, 
 class Evaluator:
     """Run one stack over arrays ``(examples, *shape)``; the trainer is set up once.
 
-    In several processes it is asked in the first one, within :func:`leading`, and the others lend a
-    hand; each example passes once, in one of them. Few examples are left to the first one.
+    Called on rank 0 within :func:`leading`; other ranks serve its requests. Each example passes
+    once, in one of them. Few examples are left to rank 0.
     """
 
     def __init__(self, stack: Stack, environment: Environment) -> None:
@@ -112,7 +112,7 @@ class Evaluator:
         return self.measured(measure, array)
 
     def measured(self, measure: Measure, array: Array) -> Any:
-        """What ``measure`` gives when all processes take part; it is whole in the first one."""
+        """Result of ``measure`` over all processes; complete on rank 0."""
         with process_group.threads(process_group.place().share):
             return measure(self._together, self.module, array)
 
@@ -129,7 +129,7 @@ class Evaluator:
 
 @contextmanager
 def leading(environment: Environment) -> Iterator[None]:
-    """Run the block in the first process; others do their part of what it measures, then end."""
+    """Run the block on rank 0; other ranks serve its requests, then end."""
     if not process_group.is_first():
         _follow(environment)
     else:
@@ -140,14 +140,14 @@ def leading(environment: Environment) -> Iterator[None]:
 
 
 def _ask(measure: Measure, stack: Stack, array: Array) -> None:
-    """Tell the other processes what to measure; a stack that they have is not sent again."""
+    """Send the other ranks a request; a stack that they have is not sent again."""
     known = bool(_sent) and _sent[-1] is stack
     process_group.broadcast((measure, None if known else stack, MemmapLocation.of(array)))
     _sent[:] = [stack]
 
 
 def _follow(environment: Environment) -> None:
-    """Do the own part of whatever the first process asks for."""
+    """Serve the requests of rank 0 on this rank's part of the examples."""
     evaluator: Evaluator | None = None
     while (task := process_group.broadcast()) is not None:
         measure, stack, array = task

@@ -62,7 +62,7 @@ def pixels(data: PreparedDataset) -> dict[str, NDArray[np.uint8]]:
 def score_test(codes: Mapping[str, NDArray[Any]], data: PreparedDataset) -> Metrics:
     """``knn`` and ``retrieval``: test codes against those of training and validation together.
 
-    At most 10,000 test examples are asked for, evenly spread.
+    Queries are at most 10,000 test examples, evenly spread.
     """
     return _score(codes, data, "test", ("train", "validation"))
 
@@ -79,7 +79,7 @@ def _score(
 
 
 def score_validation(measured: EncodedImages) -> Metrics:
-    """What choices are made by: validation errors, and scores against the training part."""
+    """Scores for model selection: validation errors, and retrieval against the training part."""
     scores = _score(measured.codes, measured.data, "validation", ("train",))
     return {"reconstruction": measured.reconstruction("validation"), **scores}
 
@@ -115,7 +115,7 @@ def is_linear(stack: Stack) -> bool:
 
 @torch.inference_mode()
 def directions(stack: Stack) -> NDArray[np.float32]:
-    """What one more of each number of the code adds to a linear decoder's output.
+    """Change of a linear decoder's output per unit of each number of the code.
 
     ``(code, features)``: the rows span the subspace of all reconstructions.
     """
@@ -153,5 +153,5 @@ def scores(
 
 
 def beside(pca: EncodedImages) -> Metrics:
-    """What PCA reaches on the test part."""
+    """Scores of PCA on the test part."""
     return {"reconstruction": pca.reconstruction("test"), **score_test(pca.codes, pca.data)}

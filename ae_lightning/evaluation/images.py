@@ -1,4 +1,4 @@
-"""Evaluate a variant on images: scores, claims and pictures beside PCA of the same code size."""
+"""Evaluation of a variant on images: scores, claims and figures beside PCA of the code's size."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ SEEN = 10_000
 
 @dataclass(frozen=True)
 class ImageEvaluation:
-    """What is measured and drawn of one kind of images.
+    """Scores and figures of variants on one kind of images.
 
     ``raw`` scores the raw examples, ``kept`` are the splits whose codes are stored, ``seen`` is the
     number of training images whose errors are measured (all of them with None), ``greys`` the

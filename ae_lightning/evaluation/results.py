@@ -1,4 +1,4 @@
-"""What stages wrote as JSON, read again."""
+"""Readers of the metrics that stages wrote as JSON."""
 
 import json
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
 
 
 def look_up(metrics: Mapping[str, Any], path: str) -> Any:
-    """What lies under a dotted path of nested mappings, or None."""
+    """The value under a dotted path of nested mappings, or None."""
     found: Any = metrics
     for key in path.split("."):
         found = found.get(key) if isinstance(found, Mapping) else None

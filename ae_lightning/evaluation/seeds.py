@@ -1,4 +1,4 @@
-"""Variants that start differently, each from several seeds: who is ahead, by what, and when."""
+"""Comparison of variants that start differently, over seeds: errors by epochs and seconds."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,11 +56,11 @@ def _begin(metrics: Metrics) -> float:
 
 
 def progress(curves: Sequence[Curve], seconds: float) -> Metrics:
-    """How fast one variant's repeats got how far, on validation.
+    """Validation errors of one variant's repeats by epochs and seconds.
 
-    ``within`` is how far they were after ``seconds``, without ``sse`` where fine-tuning had not yet
-    begun. The learning rate of a training cut there had not yet fallen, which flatters whoever was
-    nearly done.
+    ``within`` is their error after ``seconds``, without ``sse`` where fine-tuning had not yet
+    begun. The learning rate of a training cut there had not yet fallen, which flatters a training
+    that was nearly done.
     """
     within = [curve["val/sse"][curve["seconds"] <= seconds] for curve in curves]
     begun = {"sse": spread([part[-1] for part in within])} if all(map(len, within)) else {}

@@ -1,4 +1,4 @@
-"""What the evaluation of one variant takes and gives."""
+"""Input and result of the evaluation of one variant."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from ae_lightning.nn.stack import Stack
 
 @dataclass(frozen=True)
 class EvaluationInput:
-    """A variant to be evaluated, and what is known of it already.
+    """A variant to be evaluated, with its dataset's baseline and its learning curve.
 
     ``baseline`` has the dataset's own scores, ``curve`` is the file of the learning curve.
     """

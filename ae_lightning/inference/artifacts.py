@@ -1,6 +1,6 @@
-"""A variant as its artifacts hold it: net, prepared data, and the codes that evaluation wrote.
+"""Artifacts of a variant: net, prepared data, and the codes that evaluation wrote.
 
-Nothing here needs ``params.yaml`` or training's libraries.
+Needs neither ``params.yaml`` nor training's libraries.
 """
 
 import json
@@ -23,7 +23,7 @@ from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack
 
 EXAMPLES = {"documents": "documents", "idx": "images", "npy": "images", "folder": "images"}
-"""What the examples of each kind of prepared data are, which decides how they are searched."""
+"""Kind of examples of each kind of prepared data, which decides how they are searched."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class ModelArtifacts:
 
     @property
     def codes(self) -> Path:
-        """Where evaluation wrote codes."""
+        """File of the codes that evaluation wrote."""
         return self.folder.parents[1] / "evaluation" / self.name / "codes.npz"
 
 

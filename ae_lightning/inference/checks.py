@@ -1,4 +1,4 @@
-"""What a person hands to a model, checked where it comes in: one line says what is wrong.
+"""Checks of a model's inputs: images, codes, labels and texts; an error is one line.
 
 Legend: N examples, K numbers in a code.
 """

@@ -1,4 +1,4 @@
-"""A classifier in use: the encoder of its best run, and what it says of images.
+"""Inference with a classifier: codes, classes and probabilities of images by its best run.
 
 Legend: N images, C classes.
 """
@@ -25,7 +25,7 @@ from ae_lightning.nn.classifier import ClassifierCheckpoint
 
 
 class ClassifierModel(ImageModel):
-    """Images as in :class:`ImageModel`; codes are what the last layer gets, before the logits.
+    """Images as in :class:`ImageModel`; codes are the inputs of the last layer.
 
     ``run`` is the training whose net this is; without it the one with the most labels.
     """
@@ -62,7 +62,7 @@ class ClassifierModel(ImageModel):
         return float((self.predict_proba(examples).argmax(1) == labels).mean())
 
     def decode(self, codes: ArrayLike) -> NoReturn:
-        """Raise a UserError: the encoder has moved on, and no decoder with it."""
+        """Raise a UserError: the encoder was trained further, its decoder was not."""
         raise UserError(
             f"{self.name}: a classifier's codes cannot be decoded; use an autoencoder (ae list)"
         )

@@ -1,4 +1,4 @@
-"""A model of documents, which it takes for bags of words.
+"""A model of documents as bags of words.
 
 Legend: N documents, T terms of the vocabulary.
 """
@@ -25,7 +25,7 @@ SHOWN = 40
 
 
 class TextModel(Model[Sequence[str], Answers]):
-    """What models of documents share: texts are looked up in the vocabulary of the training."""
+    """Base class of document models: texts are looked up in the training vocabulary."""
 
     def __init__(self, trained: ModelArtifacts) -> None:
         super().__init__(trained)
@@ -33,7 +33,7 @@ class TextModel(Model[Sequence[str], Answers]):
 
     @property
     def terms(self) -> list[str]:
-        """The vocabulary ``(T,)``, most frequent first; what is not in it is overlooked."""
+        """The vocabulary ``(T,)``, most frequent first; other words are ignored."""
         terms: list[str] = self.corpus.vocabulary[self._vocabulary]
         return terms
 
@@ -55,7 +55,7 @@ class TextModel(Model[Sequence[str], Answers]):
         return self.corpus.inputs(split, sequences=self.stack.takes_sequences)
 
     def troubles(self, texts: Sequence[str]) -> dict[int, str]:
-        """Places of the texts that say nothing to this model, and why."""
+        """Indices of the texts without a word of the vocabulary, with the reason."""
         rows = self._rows_of(texts) if texts else None
         empty = np.flatnonzero(~self._known(rows)).tolist() if rows else ()
         return {place: self._why(texts[place]) for place in empty}

@@ -1,8 +1,8 @@
 """Encoder and decoder as ONNX, each checked in onnxruntime before it is kept.
 
-What an ONNX file takes and gives: for images float32 ``(batch, features)`` in [0, 1], for documents
-the counts of their terms ``(batch, terms)``, for sequences ids of words ``(batch, length)`` int64;
-codes ``(batch, code)``. The batch, and a sequence's length, are free.
+Examples are float32 ``(batch, features)`` in [0, 1] for images, counts of terms ``(batch, terms)``
+for documents, ids of words ``(batch, length)`` int64 for sequences; codes are ``(batch, code)``.
+The batch, and a sequence's length, are free.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PARTS: Mapping[str, Callable[[Stack, Tensor], Tensor]] = {
     "encoder": Stack.encode,
     "decoder": Stack.decode,
 }
-"""What is exported, each into a file of its own."""
+"""Exported parts, each in a file of its own."""
 
 VOCABULARY = "vocabulary.json"
 Advance = Callable[[int], Any]
@@ -139,7 +139,7 @@ def _write(module: StackPart, example: Tensor, path: Path) -> None:
 
 
 def _example(model: Model[Any, Any], part: str) -> Tensor:
-    """Any input: what is in it does not matter, its type and shape do."""
+    """Dummy input: only its type and shape matter."""
     if part == "encoder" and model.stack.takes_sequences:
         return torch.full((2, 7), 3)
     width = model.code_size if part == "decoder" else _features(model)
@@ -156,7 +156,7 @@ def _free(example: Tensor) -> dict[int, str]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Exporters say much that is nothing to act on."""
+    """Silence the exporters' warnings, which need no action."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

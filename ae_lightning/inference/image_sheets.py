@@ -1,4 +1,4 @@
-"""Pages of images: pairs of originals and reconstructions, and grids of what a decoder draws.
+"""Pages of images: pairs of originals and reconstructions, and grids of decoded images.
 
 Legend: images are uint8 ``(N, height, width)``, or with three colours last.
 """
@@ -24,7 +24,7 @@ WIDE = 1000
 def pairs(
     title: str, originals: Images, back: Images, lines: Sequence[Sequence[str]]
 ) -> Image.Image:
-    """Originals above what came back, with ``lines`` beneath each pair; a row has ten pairs."""
+    """Originals above reconstructions, with ``lines`` beneath each pair; a row has ten pairs."""
     count, columns = len(originals), min(len(originals), ACROSS)
     scale = max(1, round(SIDE / max(originals.shape[1:3])))
     height, width = (scale * side for side in originals.shape[1:3])

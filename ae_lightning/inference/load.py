@@ -1,4 +1,4 @@
-"""From a variant's name to a model in use; its files must be what DVC recorded."""
+"""Loading of a model by its name; its files must have the hashes that DVC recorded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MODELS: dict[str, Callable[[ModelArtifacts], Model[Any, Any]]] = {
     "documents": DocumentModel,
     "sequences": SequenceModel,
 }
-"""What a variant is used as, by its examples."""
+"""Model class by the kind of examples."""
 
 
 def load(name: str, artifacts: str | Path = "artifacts", *, verify: bool = True) -> Model[Any, Any]:
@@ -53,7 +53,7 @@ def load(name: str, artifacts: str | Path = "artifacts", *, verify: bool = True)
 
 
 def kind(trained: ModelArtifacts) -> str:
-    """What a variant's examples are: images, documents or sequences."""
+    """Kind of a variant's examples: images, documents or sequences."""
     return "sequences" if trained.stack.takes_sequences else EXAMPLES[trained.data.kind]
 
 
@@ -65,7 +65,7 @@ def _check_fits(trained: ModelArtifacts) -> None:
 
 
 def _takes(stack: Stack) -> int:
-    """Numbers that a stack takes for an example, ids of tokens; 0 if it takes what comes."""
+    """Input features of a stack, or ids of tokens; 0 if it takes any number."""
     return stack.layers[0].spec.inputs if stack.layers else stack.units
 
 

@@ -1,4 +1,4 @@
-"""A trained variant in use: numpy or texts in, numpy or texts out, as scikit-learn has it.
+"""Inference with a trained variant: numpy or texts in and out, in scikit-learn's interface.
 
 Legend: N examples, K numbers in a code.
 """
@@ -26,7 +26,7 @@ Floats = NDArray[np.float32]
 
 
 class Batches(Protocol):
-    """Examples as a net takes them, made a slice at a time: what is not asked for costs nothing."""
+    """Examples as a net takes them, computed lazily, a slice at a time."""
 
     def __len__(self) -> int: ...
 
@@ -148,7 +148,7 @@ class Model(ABC, Generic[Examples, Answers]):
 
     @torch.inference_mode()
     def _rows(self, rows: Batches, function: Callable[[Tensor], Tensor], width: int) -> Floats:
-        """What ``function`` gives for all rows, ``(N, width)``."""
+        """Outputs of ``function`` for all rows, ``(N, width)``."""
         found = np.empty((len(rows), width), dtype=np.float32)
         for place, batch in self._tensors(rows):
             found[place] = function(batch).float().numpy()

@@ -1,4 +1,4 @@
-"""How far an ONNX file's answers are from torch's."""
+"""Comparison of an ONNX file's outputs with torch's."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from ae_lightning.errors import UserError
 from ae_lightning.inference.model import Model
 
 TOLERANCE = 1e-4
-"""Difference that is allowed, as a share of the greatest number of an answer."""
+"""Difference that is allowed, as a share of an output's greatest number."""
 
 FLIPPED = 1e-4
 """Share of a binary code's bits that may differ: those whose sum is 0 but for the rounding."""
@@ -60,7 +60,7 @@ def compare(path: Path, model: Model[Any, Any], part: str, split: str, advance: 
 
 @torch.inference_mode()
 def _pair(model: Model[Any, Any], part: str, rows: NDArray[Any]) -> tuple[Any, NDArray[Any]]:
-    """What goes in and what torch answers."""
+    """Input of a part, and torch's output."""
     x = torch.from_numpy(rows)
     codes = model.stack.encode(x)
     if part == "encoder":

@@ -1,4 +1,4 @@
-"""Nets whose constants are computed beforehand: what an ONNX file should hold."""
+"""Constant folding of nets for ONNX files."""
 
 import torch
 from torch import Tensor
@@ -46,7 +46,7 @@ class FusedRepeat(ConvLayer):
 
 
 def fuse(stack: Stack) -> Stack:
-    """The same net with constants for whatever is one; it shares the other layers."""
+    """The same net with its constants folded; other layers are shared."""
     return Stack([_fuse(layer) for layer in stack.layers], stack.first)
 
 

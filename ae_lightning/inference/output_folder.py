@@ -1,4 +1,4 @@
-"""A folder that gets new files all at once, beside what it holds."""
+"""Atomic output of several files into a folder, which keeps its other files."""
 
 import shutil
 import tempfile

@@ -1,4 +1,4 @@
-"""A model of documents as sequences of words: it reads them in order and writes them again."""
+"""A model of documents as sequences of words, encoded and decoded in order."""
 
 from collections.abc import Sequence
 

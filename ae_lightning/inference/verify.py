@@ -1,4 +1,4 @@
-"""Whether a folder or file still is what DVC recorded when a stage wrote it."""
+"""Verification of files and folders against the hashes that DVC recorded in dvc.lock."""
 
 import hashlib
 import json

@@ -55,10 +55,10 @@ ACTIVATIONS: Annotated[
 }
 
 OF_ROWS = ("unit",)
-"""Activations in which a unit's answer depends on the others', too."""
+"""Non-elementwise activations: a unit's output depends on the other units, too."""
 
 OUTPUTS: Annotated[dict[str, Activation], NamedBy(values=("output",))] = {
     **ACTIVATIONS,
     "softmax": softmax,
 }
-"""What a reconstruction may answer with: also what is no function of one unit alone."""
+"""Output activations, including non-elementwise ones (softmax)."""

@@ -1,4 +1,4 @@
-"""Start a decoder where its target is: biases whose outputs are the mean of the data."""
+"""Initial decoder biases: a zero code is decoded to the mean of the data."""
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ def centre_decoder(layer: AutoencoderLayer, mean: Tensor) -> None:
     """
     value = layer.bias_mean(mean)
     if layer.spec.output == "softmax":
-        bias = value.clamp(min=RAREST).log()  # no function of one unit alone
+        bias = value.clamp(min=RAREST).log()  # not elementwise
     else:
         bias = _inverse(layer.output, value, LOWEST_OF.get(layer.spec.output, LOWEST))
     layer.visible_bias.copy_(bias)

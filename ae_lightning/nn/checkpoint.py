@@ -1,7 +1,7 @@
 """Stacks on disk: ``model.json`` and one ``layer-N.safetensors`` per layer, never a pickle.
 
-The first step is in a file of its own: inverse document frequencies in ``weighting.safetensors``,
-mean image and matrices in ``whitening.safetensors``.
+The input transform is in a file of its own: inverse document frequencies in
+``weighting.safetensors``, mean image and matrices in ``whitening.safetensors``.
 
 A layer keeps its bytes when others are put on top of it, so that storage by content (DVC's cache)
 holds each frozen layer once however many stacks stand on it.
@@ -44,10 +44,10 @@ AnySpec = Annotated[SerializeAsAny[Spec], BeforeValidator(_spec)]
 
 
 class ModelFile(BaseModel):
-    """What ``model.json`` says: the dataset's name and the layers from the data up.
+    """Content of ``model.json``: the dataset's name and the layers from the data up.
 
-    ``weights`` is how documents are weighed before the first layer, ``whitened`` whether images
-    are whitened there.
+    ``weights`` is the term weighting of documents before the first layer, ``whitened`` whether
+    images are whitened there.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -107,7 +107,7 @@ def load(folder: Path) -> Stack:
 
 
 def _step(first: InputTransform | None) -> dict[str, Any]:
-    """What ``model.json`` says of the first step."""
+    """Fields of ``model.json`` for the input transform."""
     if isinstance(first, Weighting):
         return {"weights": first.name}
     return {"whitened": True} if isinstance(first, Whitening) else {}

@@ -61,7 +61,7 @@ class Classifier(nn.Module):
 def untrained(below: Stack) -> Stack:
     """A stack of the same shape with new weights: normal, of variance 2 per input (He et al. 2015).
 
-    The first step, which is no weight, stays.
+    The input transform, which has no weights, stays.
     """
     new = checkpoint.build(below.specs)
     for parameter in new.parameters():
@@ -105,7 +105,7 @@ class ClassifierCheckpoint:
 
     @classmethod
     def open(cls, folder: Path) -> "ClassifierCheckpoint":
-        """Read what the folder says of itself.
+        """Read the folder's ``model.json``.
 
         Raises:
             UserError: if there is no classifier.

@@ -1,4 +1,4 @@
-"""The contrastive penalty: codes of two copies of one image know each other among all others."""
+"""Contrastive loss between the codes of two augmented copies of each image."""
 
 import torch
 from torch import Tensor
@@ -8,9 +8,9 @@ from torch.nn import functional as F
 def contrastive_loss(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     """Normalised temperature-scaled cross-entropy in nats of two ``(batch, code)`` (scalar).
 
-    How badly a code picks its partner, by cosine over ``temperature``, from the other codes of
-    both batches; 0 if it always does, ``ln (2 batch - 1)`` if all look alike (Chen et al. 2020, "A
-    simple framework for contrastive learning of visual representations", eq. 1).
+    Cross-entropy of picking a code's partner, by cosine over ``temperature``, from the other codes
+    of both batches; 0 if always right, ``ln (2 batch - 1)`` if all look alike (Chen et al. 2020,
+    "A simple framework for contrastive learning of visual representations", eq. 1).
     """
     codes = F.normalize(torch.cat([first, second]).float(), dim=1)
     alike = (codes @ codes.mT).float() / temperature

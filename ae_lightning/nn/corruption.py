@@ -41,7 +41,7 @@ CORRUPTIONS: Annotated[
 
 
 def corrupt(x: Tensor, kinds: Mapping[str, float]) -> Tensor:
-    """Spoil each example of ``x`` (batch, features) in one way, drawn evenly from ``kinds``.
+    """Corrupt each example of ``x`` (batch, features) in one way, drawn evenly from ``kinds``.
 
     ``kinds`` maps names in :data:`CORRUPTIONS` to their greatest strength; an example's own is
     drawn evenly from 0 up to it, so that one network learns every level of noise. Without kinds

@@ -1,4 +1,4 @@
-"""The fixed first step of a net: from raw examples to what its first layer gets, and back."""
+"""Fixed input transform of a net: raw examples to the first layer's inputs, and back."""
 
 from abc import ABC, abstractmethod
 
@@ -8,21 +8,21 @@ from ae_lightning.nn.activations import Activation
 
 
 class InputTransform(nn.Module, ABC):
-    """What is done to every example before the first layer; it has buffers, no parameters."""
+    """Transform of every example before the first layer; it has buffers, no parameters."""
 
     @property
     @abstractmethod
     def units(self) -> int:
-        """Numbers that it answers with for one example."""
+        """Output features of one example."""
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Raw examples ``(batch, features)`` to the first layer's inputs ``(batch, units)``."""
 
     def target(self, x: Tensor, output: Activation) -> Tensor:
-        """What a net with this ``output`` should answer for raw ``x``, ``(batch, units)``."""
+        """Training target of raw ``x`` for a net with this ``output``, ``(batch, units)``."""
         return self(x)
 
     def restore(self, y: Tensor) -> Tensor:
-        """A net's answer ``(batch, units)`` in the raw examples' units, as far as that can be."""
+        """A net's output ``(batch, units)`` in the raw examples' units, as far as possible."""
         return y

@@ -1,4 +1,4 @@
-"""How much a code moves with its input: the Frobenius norm of the encoder's Jacobian.
+"""Frobenius norm of the encoder's Jacobian: how much a code changes with its input.
 
 Legend: ``x`` (batch, features), ``code`` (batch, code); J = d code / d x, (code, features) for each
 example; W a layer's encoder matrix (units, inputs), z = W x + b, s its activation.
@@ -43,7 +43,7 @@ def jacobian_norm2_estimate(x: Tensor, code: Tensor, signs: Tensor | None = None
 
 
 def contractive(stack: Stack, x: Tensor, code: Tensor) -> Tensor:
-    """Mean squared Frobenius norm of the code's Jacobian (scalar), to be trained on.
+    """Mean squared Frobenius norm of the code's Jacobian (scalar), differentiable for training.
 
     Exact for a stack of one dense or tied layer, estimated for any other. Reuses the forward pass:
     call ``x.requires_grad_()`` before ``stack.trace(x)`` and hand over that trace's code.
@@ -54,7 +54,7 @@ def contractive(stack: Stack, x: Tensor, code: Tensor) -> Tensor:
 
 
 def jacobian_norm(stack: Stack, x: Tensor) -> Tensor:
-    """Frobenius norm of the code's Jacobian, exact, (batch,), to be looked at.
+    """Frobenius norm of the code's Jacobian, exact, (batch,), for evaluation.
 
     In closed form for one dense layer, otherwise by a backward pass for each number of the code.
     """

@@ -1,4 +1,4 @@
-"""Which number type matrices are multiplied in: bf16 where the device has instructions for it.
+"""Number type of matrix products: bf16 where the device has instructions for it.
 
 Elsewhere bf16 products are emulated, at a third of the speed of float32.
 """
@@ -8,7 +8,7 @@ import os
 import torch
 
 ISA_LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
-"""Variables by which oneDNN, which multiplies on a CPU, is kept to older instructions."""
+"""Environment variables that restrict oneDNN, which multiplies on a CPU, to older instructions."""
 
 ISA_WITHOUT_BF16 = frozenset(
     ["SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"]

@@ -49,8 +49,8 @@ class Stack(nn.Module):
     ``first`` comes before the first layer, so that the stack takes raw examples: word counts of
     documents, images that are not whitened yet.
 
-    While it is ``checkpointing``, what happens inside a layer is computed again for the gradient
-    instead of being kept (Chen et al. 2016, "Training deep nets with sublinear memory cost").
+    While it is ``checkpointing``, activations within a layer are recomputed in the backward pass
+    (Chen et al. 2016, "Training deep nets with sublinear memory cost").
 
     Raises:
         UserError: if a layer's inputs differ from the units of the layer below.
@@ -82,7 +82,7 @@ class Stack(nn.Module):
 
     @property
     def units(self) -> int:
-        """Numbers in a code; 0 for an empty stack that takes what comes."""
+        """Numbers in a code; 0 for an empty stack, which takes any number."""
         if self.layers:
             return self.layers[-1].spec.units
         return self.first.units if self.first else 0
@@ -105,7 +105,7 @@ class Stack(nn.Module):
         return x
 
     def target(self, x: Tensor) -> Tensor:
-        """What the last layer of the decoder should answer for ``x``, ``(batch, features)``."""
+        """Training target of the decoder's last layer for ``x``, ``(batch, features)``."""
         return x if self.first is None else self.first.target(x, self.output)
 
     def restored(self, logits: Tensor) -> Tensor:
@@ -113,7 +113,7 @@ class Stack(nn.Module):
         return self.restore(self.output(logits))
 
     def restore(self, answer: Tensor) -> Tensor:
-        """What the decoder answered, or should, ``(batch, features)``, in the input's units."""
+        """Decoder outputs or targets, ``(batch, features)``, in the input's units."""
         return answer if self.first is None else self.first.restore(answer)
 
     def _passed(self, function: Callable[..., Any], *inputs: Any) -> Any:
@@ -166,7 +166,7 @@ def chain_specs(
     output: OutputName,
     kind: Literal["dense", "tied"] = "dense",
 ) -> list[DenseSpec]:
-    """Specs of new layers: hidden ones answer with ``hidden``, the last of ``sizes`` with ``code``.
+    """Specs of new layers: activation ``hidden``, but ``code`` for the last of ``sizes``.
 
     Each decoder has the activation of what it reconstructs: ``output`` for the lowest layer.
     """

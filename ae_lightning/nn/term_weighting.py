@@ -1,4 +1,4 @@
-"""What a bag of words is weighed by before it enters a net: the vector-space model's table.
+"""Term weightings of bags of words, those of the vector-space model.
 
 Legend: ``counts`` (documents, terms) how often each term occurs, ``idf`` (terms,) the inverse
 document frequencies of the training documents. Each returns ``(documents, terms)``, 0 where the
@@ -59,7 +59,7 @@ def to_shares(x: Tensor) -> Tensor:
 
 
 class Weighting(InputTransform):
-    """Counts to weighted documents: the first step of every net on documents."""
+    """Counts to weighted documents: the input transform of every net on documents."""
 
     idf: Tensor
 
@@ -70,7 +70,7 @@ class Weighting(InputTransform):
 
     @property
     def units(self) -> int:
-        """How many terms a document is described by."""
+        """Number of terms."""
         return len(self.idf)
 
     def weigh(self, counts: Tensor) -> Tensor:
@@ -78,11 +78,11 @@ class Weighting(InputTransform):
         return WEIGHTS[self.name](counts, self.idf)
 
     def forward(self, counts: Tensor) -> Tensor:
-        """What the first layer gets ``(batch, terms)``: weights of one length for all documents."""
+        """The first layer's inputs ``(batch, terms)``: weights of one length for all documents."""
         return unit(self.weigh(counts))
 
     def target(self, x: Tensor, output: Activation) -> Tensor:
-        """Of counts ``(batch, terms)``: under softmax outputs shares, under sigmoid weights."""
+        """Target of counts ``(batch, terms)``: shares for softmax outputs, weights for sigmoid."""
         if output is softmax:
             return to_shares(self.weigh(x))
         return self.weigh(x) if output is torch.sigmoid else self(x)

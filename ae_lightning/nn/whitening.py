@@ -19,8 +19,8 @@ class Whitening(InputTransform):
     """``y = W (x - mean)`` with ``W = c U diag((l + FLOOR)^-share) U^T``, and back.
 
     ``share`` 0 only centres, 1/2 is ZCA whitening (Bell & Sejnowski 1997; Krizhevsky 2009, appendix
-    A); between them distances count the fine beside the coarse, without drowning in noise. ``c``
-    makes the mean variance of ``y`` 1.
+    A); between them fine structure counts beside the coarse, without amplified noise. ``c`` makes
+    the mean variance of ``y`` 1.
     """
 
     mean: Tensor
@@ -37,7 +37,7 @@ class Whitening(InputTransform):
     def of(
         cls, mean: NDArray[np.float64], covariance: NDArray[np.float64], share: float
     ) -> "Whitening":
-        """The step for data of that ``mean`` (features,) and ``covariance``."""
+        """The transform for data of that ``mean`` (features,) and ``covariance``."""
         variances, directions = np.linalg.eigh(covariance)
         variances = variances.clip(min=0)
         scale = (variances + FLOOR) ** -share

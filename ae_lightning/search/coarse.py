@@ -1,7 +1,7 @@
-"""Which entries of a database can be among the nearest, told by products in few bits.
+"""Candidates for nearest neighbours, found by low-precision matrix products.
 
 Rounding a query and an entry changes their distance by at most what it moves both (the triangle
-inequality), and the error of a product is bounded too. So what looks too far is too far.
+inequality), and the error of a product is bounded too. So entries that look too far are too far.
 
 Legend: Q queries, D entries of the database, K numbers of each, N points or pairs. Half a squared
 distance is called its half.
@@ -21,7 +21,7 @@ CACHED = 2**18
 """Numbers that stay in a core's cache while several things are done to them."""
 
 BLOCK, SMALL_BLOCK = 64, 8
-"""Neighbouring halves of which the least is looked at first."""
+"""Block sizes: neighbouring halves whose minimum is compared first."""
 
 UNIT = 2.0**-24
 """Rounding error of float32, relative."""
@@ -36,7 +36,7 @@ INTEGERS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 
 @dataclass(frozen=True)
 class QuantizedPoints:
-    """Points in few bits ``(N, K)``, by how much they are ``off`` (N,), and their lengths (N,)."""
+    """Points in few bits ``(N, K)``, their rounding errors ``off`` (N,), and their lengths (N,)."""
 
     points: Tensor
     off: Tensor
@@ -77,11 +77,10 @@ class QuantizedPoints:
 
 @dataclass(frozen=True)
 class CoarseIndex:
-    """Entries of a database, ready to be multiplied.
+    """Rounded entries of a database, as a factor of the matrix product.
 
-    ``factors`` (D, K + 4) has further ones after the entries', far from all, so that they are
-    blocks of ``block``. Entries are off by at most ``off`` and at most ``length`` long. ``room``
-    is for the products.
+    ``factors`` (D, K + 4) is padded with entries far from all to whole blocks of ``block``. Entries
+    are off by at most ``off`` and at most ``length`` long. ``room`` is the products' buffer.
     """
 
     factors: Tensor
@@ -141,7 +140,7 @@ class Products:
     def pairs(self, count: int, bound: Tensor) -> Pairs:
         """Every pair of a query and an entry that may be among its nearest ``count``.
 
-        There are so many others already within the distances ``bound`` (Q,), or it is infinite.
+        So many others are already known within the distances ``bound`` (Q,), or it is infinite.
         """
         limit = self.within(bound)
         first = torch.full_like(limit, torch.iinfo(limit.dtype).max)
@@ -163,7 +162,7 @@ class Products:
 
 
 def where(mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows and columns (N,) of what is true in ``mask`` (rows, 8 n), fast where little is."""
+    """Rows and columns (N,) of the true values in ``mask`` (rows, 8 n), fast where few are."""
     rows, eights = mask.view(torch.int64).nonzero().unbind(1)
     which, place = mask.unflatten(1, (mask.shape[1] // 8, 8))[rows, eights].nonzero().unbind(1)
     return rows[which], eights[which] * 8 + place
@@ -171,7 +170,7 @@ def where(mask: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Errors:
-    """By how much what is coarse may be wrong, for each query (Q,).
+    """Error bounds of the coarse distances, for each query (Q,).
 
     ``moved`` is by what rounding moves a query and an entry, ``product`` the error of a half before
     it is rounded itself, by a share of up to ``unit``.

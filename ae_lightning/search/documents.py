@@ -49,7 +49,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Measure:
-    """How documents are compared with a query.
+    """A similarity or distance between documents and a query.
 
     ``prepare`` is done to codes ``(D, K)`` once and to each query's ``(1, K)``; ``scores`` gives
     ``(D,)`` for prepared documents and query ``(K,)``; times ``sign`` the nearest has the smallest.
@@ -115,7 +115,7 @@ class DocumentIndex:
 
     @property
     def vocabulary(self) -> str:
-        """What the vocabulary is called in messages."""
+        """Name of the vocabulary in messages."""
         name = self.documents.corpus.data.folder.name
         return f"the {len(self._terms):,} terms of {name!r}"
 

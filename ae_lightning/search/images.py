@@ -1,4 +1,4 @@
-"""Search images by what they show: a query's code beside the codes of all prepared images.
+"""Search images by content: a query's code beside the codes of all prepared images.
 
 It works from the artifacts of a variant alone, without labels and without training's libraries.
 Legend: Q queries, D images of the database, K code size.
@@ -57,7 +57,7 @@ class ImageIndex:
 
     @classmethod
     def open(cls, name: str, artifacts: Path = Path("artifacts")) -> ImageIndex:
-        """Load variant ``name``; what evaluation stored no codes of is encoded now.
+        """Load variant ``name``; splits without stored codes are encoded now.
 
         Raises:
             UserError: there is no such variant, it is not on images, it was not evaluated, or its
@@ -114,14 +114,14 @@ class IndexSplit:
 
     @classmethod
     def of(cls, data: PreparedDataset, split: str, start: int) -> IndexSplit:
-        """What ``data`` know about a split."""
+        """The labels and files of a split of ``data``."""
         labels = data.labels(split) if data.labelled else np.empty(0, dtype=np.uint8)
         return cls(split, start, labels, data.files(split))
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """Codes (D, K) that are computed each time they are asked for."""
+    """Codes (D, K) that are computed on each access."""
 
     stack: Stack
     images: ConcatenatedArrays

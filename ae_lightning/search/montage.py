@@ -1,4 +1,4 @@
-"""One picture of what was found: a row for each query, the query at left, its nearest beside it."""
+"""Picture of search results: a row for each query, the query at left, its nearest beside it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ def _note(rows: int, queries: int, columns: int, count: int) -> str:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where images are on a page, in pixels; each is enlarged ``scale`` times."""
+    """Positions of images on a page, in pixels; each is enlarged ``scale`` times."""
 
     scale: int
     width: int
@@ -85,7 +85,7 @@ class Layout:
 
 
 class Page(NamedTuple):
-    """A picture, and what draws on it."""
+    """A picture and its drawing context."""
 
     picture: Image.Image
     draw: ImageDraw.ImageDraw

@@ -33,7 +33,7 @@ EMPTY = (0x7F800000 << 32) | 0xFFFFFFFF
 
 
 class Vectors(Protocol):
-    """What has rows of numbers: an array, also on disk, or whatever makes them when asked."""
+    """Rows of numbers: an array, also on disk, or an object that computes them on access."""
 
     def __len__(self) -> int: ...
 

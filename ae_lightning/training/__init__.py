@@ -1,1 +1,1 @@
-"""Train stacks: greedy layers, fine-tuning, and what is solved in closed form."""
+"""Training: greedy layers, fine-tuning, closed forms, classifiers."""

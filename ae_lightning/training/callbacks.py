@@ -1,4 +1,4 @@
-"""What happens around an epoch: report it, remember the best weights, be able to go on."""
+"""Callbacks of a training: progress, best weights, resume points, signal handlers."""
 
 import signal
 import threading
@@ -26,7 +26,7 @@ MONITOR = "val/loss"
 
 
 class OwnSignals(Callback):
-    """Leave it to the process what SIGTERM and SIGUSR1 do.
+    """Keeps the process's own handlers of SIGTERM and SIGUSR1.
 
     Lightning would answer by telling the other processes, which may be waiting for gradients, and
     end with status 0; under SLURM by a checkpoint that it would then prefer to our resume points.
@@ -36,11 +36,11 @@ class OwnSignals(Callback):
         self._before: dict[int, Any] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Remember what they do, before Lightning changes it."""
+        """Remember the handlers before Lightning replaces them."""
         self._before = {number: signal.getsignal(number) for number in (SIGTERM, SIGUSR1)}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Let them do it again."""
+        """Restore the handlers."""
         if threading.current_thread() is threading.main_thread():
             for number, handler in self._before.items():
                 signal.signal(number, handler)
@@ -127,7 +127,7 @@ class KeepBest(Callback):
 class ResumePoint(Checkpoint):
     """Save the whole training after each epoch but the last.
 
-    Being a ``Checkpoint``, Lightning runs it after the other callbacks, whose state it saves.
+    As it is a ``Checkpoint``, Lightning runs it after the other callbacks, whose state it saves.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Principal component analysis as what it is: the linear autoencoder's closed form."""
+"""PCA and LSA: linear autoencoders solved in closed form."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Codes of whole arrays: what the next greedy layer learns from and what is searched."""
+"""Codes and mean targets of whole arrays; codes are the next greedy layer's training examples."""
 
 from math import prod
 from pathlib import Path
@@ -24,7 +24,7 @@ def encode(stack: Stack, array: Array, batch_size: int = BATCH) -> Tensor:
 
 @torch.inference_mode()
 def mean_target(stack: Stack, array: Array) -> Tensor:
-    """Mean ``(features,)`` of what ``stack`` should reconstruct, in float64 on the way."""
+    """Mean ``(features,)`` of the targets of ``stack``, summed up in float64."""
     total = torch.zeros((), dtype=torch.float64)
     for batch in loader(array, BatchIndices(len(array), BATCH)):
         total = total + stack.target(to_unit(batch)).double().sum(0)
@@ -34,9 +34,9 @@ def mean_target(stack: Stack, array: Array) -> Tensor:
 def greedy_inputs(
     below: Stack, array: Array, limit_mb: int = LIMIT_MB, folder: Path = Path()
 ) -> Array:
-    """What a layer on top of ``below`` learns from: codes, or the examples where nothing is below.
+    """Training examples of a layer on top of ``below``: codes, or raw examples if it is empty.
 
-    Untouched examples stay bytes, so that training may still move them about. Codes ``(examples,
+    Raw examples stay bytes, so that training can still augment them. Codes ``(examples,
     code)`` are computed once: in memory up to ``limit_mb`` (MiB), beyond that, or where several
     processes need them and each computes a part, in a memory-mapped file in ``folder``.
     """

@@ -1,4 +1,4 @@
-"""Variants to trained stacks: one function per kind."""
+"""Training of variants: one function per kind."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What tells one training from another: by it a killed one is found again."""
+"""Fingerprint of a training, by which a killed one is resumed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def fingerprint(stack: Stack, data: Iterable[Array], how: Fit) -> str:
 
 
 def layers(stack: Stack) -> list[Tensor]:
-    """Weights of all layers, but not what the first step has computed from the data."""
+    """Weights of all layers, without the input transform's buffers, computed from the data."""
     return [value for key, value in stack.state_dict().items() if not key.startswith("first.")]
 
 

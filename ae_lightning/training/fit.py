@@ -1,4 +1,4 @@
-"""Train a stack of layers to reconstruct: a greedy layer and fine-tuning alike."""
+"""Training of a stack of layers to reconstruct: greedy layers and fine-tuning alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kinds of greedy layer: the shape each gets on what is below it, and how it is trained."""
+"""Kinds of greedy layer: shape, initial weights and training of each."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from ae_lightning.training.setup import Fit
 
 @dataclass(frozen=True)
 class Ground:
-    """What a layer stands on: the layers below and the shape of an example of the data."""
+    """Base of a new layer: the layers below and the shape of an example of the data."""
 
     below: Stack
     shape: tuple[int, ...]
@@ -54,7 +54,7 @@ def _matrices(layer: nn.Module) -> Sequence[nn.Parameter]:
 
 @torch.no_grad()
 def halved(layer: AutoencoderLayer) -> None:
-    """Half the usual spread: what codes add to the mean input is learned, not unlearned."""
+    """Halve the initial weights: what codes add to the mean input is learned, not unlearned."""
     for weight in _matrices(layer):
         weight.mul_(0.5)
 
@@ -72,7 +72,7 @@ def _reconstruction(layer: Layer) -> Callable[[Stack, Fit], Reconstruction]:
 
 @dataclass(frozen=True)
 class Kind:
-    """How a kind of layer is made, trained and put on the stack."""
+    """A kind of greedy layer: spec, initial weights, training module, and its final form."""
 
     spec: Callable[[Layer, Ground], Spec]
     start: Callable[[AutoencoderLayer], None] = halved

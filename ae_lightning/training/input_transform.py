@@ -1,4 +1,4 @@
-"""What an item's net begins with, from its configuration and the data it is trained on."""
+"""Fitting of an item's input transform, from its configuration and its training data."""
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ MOST = 12_288
 def fit_input_transform(
     item: Layer | Variant, data: PreparedDataset, below: Stack
 ) -> InputTransform | None:
-    """The step that ``item`` asks for, otherwise that of the stack it stands on."""
+    """The input transform that ``item`` configures, otherwise that of the stack below."""
     if item.weights is not None:
         return weighting(item.weights, data)
     return below.first if item.whiten is None else whitening(data, item.whiten)
@@ -61,7 +61,7 @@ def moments(data: PreparedDataset) -> tuple[NDArray[np.float64], NDArray[np.floa
 
 
 def weighting(weights: WeightsName, data: PreparedDataset) -> Weighting:
-    """How documents are weighed, with the ``idf`` of all that are not test.
+    """Term weighting, with the ``idf`` of all documents that are not test.
 
     ``idf = ln((1 + n) / (1 + df)) + 1`` for ``n`` documents of which ``df`` have the term.
     """

@@ -1,4 +1,4 @@
-"""How much memory a training took at most."""
+"""Peak memory of a training."""
 
 import csv
 import resource
@@ -12,7 +12,7 @@ from ae_lightning.files import replaced_file
 COLUMN = "memory_mb"
 MEGABYTE = 1e6
 UNIT = 1 if sys.platform == "darwin" else 1024
-"""Bytes that the operating system counts resident memory in."""
+"""Bytes per unit in which the operating system counts resident memory."""
 
 
 def peak_memory_mb() -> float:

@@ -38,7 +38,7 @@ class Settings(Protocol):
 
 
 class Reconstruction(lightning.LightningModule):
-    """Reconstruct the batch from what is left of it, with penalties on the code.
+    """Reconstruct clean targets from corrupted inputs, with penalties on the code.
 
     Only training corrupts its input, and its target is clean. Logs ``train/loss`` (with
     penalties), ``val/loss`` (without) and ``val/sse``, the squared error, per epoch.
@@ -52,7 +52,7 @@ class Reconstruction(lightning.LightningModule):
         self.loss = LOSSES[resolve_loss(how.training.loss, stack.specs[0].output)]
 
     def example(self, batch: Tensor) -> tuple[Tensor, Tensor]:
-        """What of a batch goes in and what should come out, both ``(batch, features)``."""
+        """Input and target of a batch, both ``(batch, features)``."""
         return batch, self.stack.target(batch)
 
     def training_step(self, batch: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ class Reconstruction(lightning.LightningModule):
         self.log_dict(losses, batch_size=len(batch), sync_dist=True)
 
     def on_train_epoch_start(self) -> None:
-        """Seed what is random within an epoch by the epoch, so that a resumed one repeats it."""
+        """Seed random numbers by the epoch, so that a resumed training repeats them."""
         torch.manual_seed(epoch_seed(self.training_config.seed, self.current_epoch))
 
     def configure_model(self) -> None:
@@ -93,7 +93,7 @@ class Reconstruction(lightning.LightningModule):
         shard(self)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Save what any strategy can go on from."""
+        """Make the checkpoint one that any strategy can resume from."""
         number_parameters(self, checkpoint)
 
     def configure_optimizers(self) -> Any:

@@ -1,4 +1,4 @@
-"""What a run of a classifier leaves: the weights it has learned and the figures of its epochs."""
+"""Record of a classifier's run: its learned weights and the metrics of its epochs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RunRecord:
 
     @property
     def weights(self) -> Path:
-        """The file of what it has learned."""
+        """The file of its learned weights."""
         return self.folder / "weights.safetensors"
 
     @classmethod
@@ -37,7 +37,7 @@ class RunRecord:
     ) -> None:
         """Write a run, all of it or nothing.
 
-        Weights are kept in 16 bit: in half the space, and answers hardly differ.
+        Weights are kept in 16 bit: in half the space, and predictions hardly differ.
         """
         kept = {name: weight.cpu().half().contiguous() for name, weight in weights.items()}
         with replaced(folder) as partial:

@@ -20,7 +20,7 @@ RESUME = Path("artifacts/resume")
 
 @dataclass(frozen=True)
 class Fit:
-    """Everything about a training but its stack and data: what for, who is it, where does it run.
+    """Training setup without stack and data: objective, identity, runtime.
 
     ``module`` makes the LightningModule that trains the stack, ``kind`` tells it from others,
     ``origin`` says all of its configuration. ``source`` is the digest of what its first weights and
@@ -43,7 +43,7 @@ class Fit:
 
     @classmethod
     def of(cls, item: Layer | Variant, environment: Environment, **options: Any) -> Fit:
-        """How a configured layer or variant is trained; ``options`` are further fields."""
+        """The setup of a configured layer or variant; ``options`` are further fields."""
         return cls(
             item.train,
             environment,

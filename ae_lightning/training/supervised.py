@@ -1,4 +1,4 @@
-"""Teach a classifier by labels, and by what unlabelled images should have in common."""
+"""Supervised and semi-supervised training of classifiers."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from ae_lightning.nn.losses import LOSSES, resolve_loss
 from ae_lightning.nn.optim import build
 
 MEMORY = 0.99
-"""Share by which the teacher's usual answer stays from step to step."""
+"""Decay of the moving average of the teacher's class probabilities, per step."""
 
 
 class Supervision(lightning.LightningModule):
-    """Classes of labelled images by cross-entropy.
+    """Supervised training by cross-entropy on labelled images.
 
     With ``frozen``, only the last layer learns. Logs ``train/loss`` and, where there is something
     to validate on, ``val/error``, the share of wrong answers, per epoch.
@@ -53,7 +53,7 @@ class Supervision(lightning.LightningModule):
         return self.classifier
 
     def learned(self) -> dict[str, Tensor]:
-        """What it has learned, by name: the parameters that were not fixed."""
+        """Learned parameters by name: those that were not fixed."""
         found = dict(self.result.named_parameters())
         fixed = {name for name, p in self.classifier.named_parameters() if not p.requires_grad}
         return {name: value.detach() for name, value in found.items() if name not in fixed}
@@ -76,7 +76,7 @@ class Supervision(lightning.LightningModule):
         self.log("val/error", wrong, batch_size=len(labels), sync_dist=True)
 
     def on_train_epoch_start(self) -> None:
-        """Seed what is random within an epoch by the epoch, so that a resumed one repeats it."""
+        """Seed random numbers by the epoch, so that a resumed training repeats them."""
         torch.manual_seed(epoch_seed(self.seed, self.current_epoch))
 
     def configure_optimizers(self) -> Any:
@@ -91,14 +91,14 @@ class Supervision(lightning.LightningModule):
 
 
 class Consistency(Supervision):
-    """Unlabelled images teach as well: what a teacher is sure of should hold for their copies.
+    """Semi-supervised training: a teacher's confident answers are targets for augmented copies.
 
-    Pseudo-labels of what is seen as it is, learned from what was moved and spoilt (Sohn et al.
-    2020, "FixMatch", section 2.2); the teacher is the mean of the weights over steps (Tarvainen &
-    Valpola 2017, "Mean teachers", section 2), its answers divided by how often it gives each
-    (Berthelot et al. 2020, "ReMixMatch", section 3.1, classes equally frequent). The decoder gives
-    back the images as they were (as in Rasmus et al. 2015, "Ladder networks", without lateral
-    connections). What is kept is the teacher.
+    Pseudo-labels of clean images, learned from augmented and corrupted copies (Sohn et al. 2020,
+    "FixMatch", section 2.2); the teacher is the mean of the weights over steps (Tarvainen & Valpola
+    2017, "Mean teachers", section 2), its answers divided by how often it gives each (Berthelot et
+    al. 2020, "ReMixMatch", section 3.1, classes equally frequent). The decoder reconstructs the
+    clean images (as in Rasmus et al. 2015, "Ladder networks", without lateral connections). The
+    teacher is kept.
     """
 
     steps: Tensor
@@ -143,7 +143,7 @@ class Consistency(Supervision):
 
     @torch.no_grad()
     def answers(self, images: Tensor) -> Tensor:
-        """What the teacher says of ``images``: shares of the classes, ``(batch, classes)``."""
+        """The teacher's class probabilities of ``images``, ``(batch, classes)``."""
         said = F.softmax(self.result(images).float(), dim=1)
         all_said = whole_batch(said, partial(self.all_gather))
         self.usual.lerp_(all_said.mean(0), 1 - MEMORY)
@@ -163,7 +163,7 @@ class Consistency(Supervision):
 
     @torch.no_grad()
     def on_train_batch_end(self, *_: Any) -> None:
-        """Let the teacher follow; at first quickly, as its first weights know nothing."""
+        """Update the teacher; at first quickly, as its first weights know nothing."""
         self.steps += 1
         stay = min(self.unlabelled.decay, float(self.steps) / (float(self.steps) + 9))
         pairs = zip(self.teacher.parameters(), self.classifier.parameters(), strict=True)
@@ -175,7 +175,7 @@ class Consistency(Supervision):
 def module_for(
     classifier: nets.Classifier, settings: Classifier, seed: int, *, frozen: bool
 ) -> Supervision:
-    """The LightningModule that teaches as ``settings`` say."""
+    """The LightningModule for ``settings``: supervised or semi-supervised."""
     if settings.unlabelled is not None:
         return Consistency(classifier, settings, seed)
     return Supervision(classifier, settings, seed, frozen=frozen)

@@ -41,7 +41,7 @@ SECONDS = 5.0
 
 
 class Epochs(Progress):
-    """Keep the figures of each epoch, all there are, and print none: there are many runs."""
+    """Keep all metrics of each epoch and print none: there are many runs."""
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the epoch's figures; stop a run that diverged."""
@@ -92,7 +92,7 @@ class Sweep:
             )
 
     def train(self) -> Iterator[tuple[Run, RunRecord]]:
-        """Train what is not trained yet; gives each run as it ends, with a line for the person."""
+        """Train the runs that are not trained yet; yields each run as it ends and prints a line."""
         runs, done = list(self.classifier.runs), self._done
         for number, run in enumerate(runs, start=1):
             folder = done / str(run)
@@ -123,7 +123,7 @@ class Sweep:
         shutil.rmtree(done, ignore_errors=True)
 
     def start(self, run: Run) -> nets.Classifier:
-        """The untaught classifier of a run."""
+        """The untrained classifier of a run."""
         lightning.seed_everything(run.seed, verbose=False)
         stack = nets.untrained(self.below) if run.start == "random" else copy.deepcopy(self.below)
         return nets.Classifier(stack, len(self.data.classes), self.classifier.dropout)

@@ -1,4 +1,4 @@
-"""Where every ``Trainer`` of ours runs, and how wide its numbers are."""
+"""Trainer defaults and numeric precision."""
 
 import logging
 import warnings
@@ -25,7 +25,7 @@ for _noise in NOISE:
 
 
 def trainer_settings(environment: Environment) -> dict[str, Any]:
-    """Arguments of every ``Trainer`` of ours: where it runs, and no chatter."""
+    """Arguments of every ``Trainer``: devices, strategy, precision, no progress output."""
     return {
         "accelerator": environment.accelerator,
         "devices": environment.devices,

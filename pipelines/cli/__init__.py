@@ -1,1 +1,1 @@
-"""The command line: ``main``, a module per group of commands, and what the commands do."""
+"""The command line: ``main``, a module per group of commands, and a module per command."""

@@ -1,4 +1,4 @@
-"""Every input of a command, read and worked on a batch at a time."""
+"""Inputs of a command, read and processed a batch at a time."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ ResultT = TypeVar("ResultT")
 def over(
     asked: Request, model: Model[Any, Any], title: str, each: Callable[[Batch], ResultT]
 ) -> list[ResultT]:
-    """What ``each`` gives for every batch that is asked for, behind a progress bar.
+    """Results of ``each`` for every batch of the inputs, with a progress bar.
 
     Raises:
         UserError: nothing could be read.
@@ -35,7 +35,7 @@ def over(
 
 
 def source(model: Model[Any, Any], asked: Request) -> BatchStream:
-    """Whatever is asked for, read as the model needs it.
+    """Batches of the inputs, read as the model needs them.
 
     Raises:
         UserError: there is nothing to read, or it is not for this model.

@@ -1,4 +1,4 @@
-"""``ae classify``: the class of each image, and how sure the net is of it."""
+"""``ae classify``: class of each image, and its probability."""
 
 import json
 from pathlib import Path

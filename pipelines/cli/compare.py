@@ -38,7 +38,7 @@ FIGURES: Mapping[str, int] = {
     **{f"pretrained.error@{labels}.mean": -1 for labels in (100, 600, 1000, 3000, "all")},
     "training.seconds": -1,
 }
-"""Names in metrics.json, and what is better: the greater (1), the smaller (-1), neither (0)."""
+"""Names in metrics.json, and which is better: the greater (1), the smaller (-1), neither (0)."""
 
 DIGITS = 5
 

@@ -1,4 +1,4 @@
-"""``ae generate``: what a decoder draws of codes, as one picture."""
+"""``ae generate``: codes decoded to images, as one picture."""
 
 from dataclasses import dataclass
 from math import ceil, isfinite, sqrt

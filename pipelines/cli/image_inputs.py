@@ -16,7 +16,7 @@ from pipelines.cli.request import TOGETHER, Batch, BatchStream, Request, or_skip
 
 
 def pictures(model: ImageModel, asked: Request) -> BatchStream:
-    """The images that are asked for, in the order of the inputs.
+    """The images of the inputs, in their order.
 
     Raises:
         UserError: an input is absent, holds no images, or is no array.

@@ -1,6 +1,6 @@
 """``ae list``, ``encode``, ``reconstruct``, ``generate`` and ``export``: options and examples.
 
-What they do is in the module of the command's name, imported when it is asked for.
+Each command is implemented in the module of its name, imported when the command is called.
 """
 
 from pathlib import Path

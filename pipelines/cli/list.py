@@ -21,7 +21,7 @@ from pipelines.orchestration.summary import METRICS, SHOWN, terminal
 
 @dataclass(frozen=True)
 class ListEntry:
-    """A variant; ``task`` is what its examples are, ``code`` how many numbers, None if unknown."""
+    """A variant; ``task`` is the kind of its examples, ``code`` its code size, None if unknown."""
 
     variant: str
     data: str
@@ -44,7 +44,7 @@ STATES = {
     (False, True): "measured",
     (False, False): "-",
 }
-"""What there is of a variant: its model and its figures, one of them, or neither."""
+"""State of a variant by whether its model and its figures are there."""
 
 
 def show(*, as_json: bool) -> None:

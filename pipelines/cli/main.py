@@ -1,6 +1,6 @@
-"""The command line ``ae``: a command per stage, the flow over them, and trained variants in use.
+"""The command line ``ae``: a command per stage, the flow over them, and inference.
 
-Whatever is heavy is imported inside the command that needs it, so that ``ae --help`` is instant.
+Heavy packages are imported inside the command that needs them, so that ``ae --help`` is instant.
 """
 
 import sys

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @contextmanager
 def bar(title: str, total: int | None, unit: str) -> Iterator[Callable[[int], Any]]:
-    """A bar, if stderr is a terminal, and how to say that so many more are done."""
+    """A bar, if stderr is a terminal; yields the function that advances it."""
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}", markup=False),

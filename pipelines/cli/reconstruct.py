@@ -1,4 +1,4 @@
-"""``ae reconstruct``: what comes back, as pictures, as a page of pairs, or as words."""
+"""``ae reconstruct``: reconstructions as pictures, as a page of pairs, or as words."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from pipelines.cli.request import Batch, Request
 from pipelines.cli.terminal import cut, plain, show
 
 WIDTH = 40
-"""Columns of a terminal for where a document came from."""
+"""Columns of a terminal for a document's source."""
 
 CAPTION = 13
 """Characters of a file's name that fit beneath an image."""
@@ -85,7 +85,7 @@ class ImageWriter:
         self.used: set[str] = set()
 
     def take(self, batch: Batch) -> list[Row]:
-        """A row for each image: what it was, its squared error, and its file, if there is one."""
+        """A row for each image: its name, its squared error, and its file, if there is one."""
         originals = self.model.batches(batch.examples)[0 : len(batch.names)]
         back = self.model.reconstruct(batch.examples)
         errors = ((originals.reshape(back.shape) - back) ** 2).reshape(len(back), -1).sum(1)

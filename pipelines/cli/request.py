@@ -1,4 +1,4 @@
-"""What a person asks of a variant on the command line, and the batches that this becomes."""
+"""Inputs of an inference command, and their batches."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,14 +11,15 @@ from ae_lightning.inference.load import load
 from ae_lightning.inference.model import Model
 
 TOGETHER = 256
-"""Examples that are read, and then go through the net, at a time."""
+"""Batch size of reading and of the net."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asks of a ``variant``: ``inputs`` are paths, ``texts`` themselves.
+    """Inputs for a ``variant``: ``inputs`` are paths, ``texts`` the texts themselves.
 
-    With ``skip`` what cannot be read is told and left out, otherwise it ends the command.
+    With ``skip`` inputs that cannot be read are reported and left out, otherwise they end the
+    command.
     """
 
     variant: str
@@ -42,7 +43,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class BatchStream:
-    """Examples to be read: so many, if that is known, called ``unit``."""
+    """Batches of examples; ``total`` is their number, if known, ``unit`` what they are called."""
 
     batches: Iterator[Batch]
     total: int | None
@@ -50,12 +51,12 @@ class BatchStream:
 
 
 def tell(line: str) -> None:
-    """A line on stderr."""
+    """Print a line on stderr."""
     print(f"ae: {line}", file=sys.stderr)
 
 
 def or_skip(asked: Request, error: UserError) -> None:
-    """Tell what cannot be read, if it may be left out; otherwise it ends the command."""
+    """Report an input that cannot be read if it may be left out; otherwise raise the error."""
     if not asked.skip:
         raise UserError(f"{error} (--skip leaves it out)") from error
     tell(str(error))

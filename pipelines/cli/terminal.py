@@ -1,4 +1,4 @@
-"""What every ``ae search`` gets, and how its answers are printed."""
+"""Printing on a terminal: encoding, control characters, width."""
 
 import sys
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ def show(lines: Iterable[str]) -> None:
 
 
 def plain(text: str) -> str:
-    """On one line, and without what would steer the terminal."""
+    """``text`` on one line, without control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def cut(text: str, width: int) -> str:
-    """At most ``width`` columns of a terminal."""
+    """``text`` cut to at most ``width`` columns of a terminal."""
     return text if cell_len(text) <= width else f"{set_cell_size(text, width - 1).rstrip()}…"

@@ -17,7 +17,7 @@ Named = tuple[str, str]
 
 
 def texts(model: TextModel[Any], asked: Request) -> BatchStream:
-    """The texts that are asked for: those of the inputs, then those given themselves.
+    """The texts of the request: those of the inputs, then those given themselves.
 
     Raises:
         UserError: an input is absent.
@@ -44,7 +44,7 @@ def _texts(path: Path, columns: Columns, asked: Request) -> Iterator[Named]:
 
 
 def _columns(dataset: str) -> Columns:
-    """Where params.yaml says that a document's text is; labels are not asked for."""
+    """Columns of a document's id, title and text by params.yaml; labels are not read."""
     params = Path("params.yaml")
     there = load_params(params).datasets.get(dataset) if params.exists() else None
     given = there.columns if isinstance(there, Documents) else Columns()

@@ -1,4 +1,4 @@
-"""DVC's graph as plain data: which stage stands on which.
+"""DVC's graph as plain data: stages and their dependencies.
 
 ``dvc.yaml`` is the only place that names stages and edges; here they are read from DVC's own
 commands, in processes of their own, so that DVC's import is never part of ours.
@@ -19,7 +19,7 @@ from ae_lightning.errors import UserError
 from pipelines.orchestration import dvc
 
 CODE = "code"
-"""The stage that says what the code means, on which all others stand."""
+"""The stage that writes the code's digests, on which all others depend."""
 
 # A quoted name, in which \" and \\ are escaped; an arrow; or a bare word.
 _DOT_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|(->)|([^\s";\[\]{}]+)')

@@ -1,4 +1,4 @@
-"""DVC as a command: how it is called, and what its complaints mean."""
+"""DVC as a command: its invocation, and explanations of its errors."""
 
 import sys
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ COMMAND = (sys.executable, "-m", "dvc")
 
 
 class Complaint(NamedTuple):
-    """What DVC says, what a person can do about it, and whether it may pass by itself."""
+    """An error of DVC, what a person can do about it, and whether it may pass by itself."""
 
     words: str
     meaning: str

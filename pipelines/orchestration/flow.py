@@ -157,7 +157,7 @@ def _side_by_side(
 
 
 def _raise_if_cancelled() -> None:
-    """Heed a cancellation in the UI, which nobody hands on to a run that no worker started."""
+    """Heed a cancellation in the UI, which reaches no run that was started without a worker."""
     with get_client(sync_client=True) as client, suppress(HTTPError):
         state = client.read_flow_run(UUID(flow_run.id)).state
         if state and (state.is_cancelling() or state.is_cancelled()):
@@ -232,6 +232,6 @@ def _run_url(experiment: str, name: str) -> str | None:
 
 
 def _send_the_rest() -> None:
-    """Send the server what Prefect has yet to say; it would say it when the server has gone."""
+    """Send Prefect's pending events now; it would send them after the server has ended."""
     EventsWorker.drain_all(timeout=5)
     APILogHandler().flush()

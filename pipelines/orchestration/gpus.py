@@ -71,7 +71,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Devices:
-    """Who gets how many devices of a pool.
+    """Numbers of devices that stages get from a pool.
 
     Attributes:
         pool: The devices.

@@ -1,4 +1,4 @@
-"""What a flow is to do, and what it may use for it. Knows no Prefect."""
+"""Plan of a flow: stages, devices and limits. Knows no Prefect."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

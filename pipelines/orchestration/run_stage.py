@@ -12,7 +12,7 @@ from pipelines.orchestration.gpus import NONE, VISIBLE, Devices
 from pipelines.orchestration.subprocesses import Group
 from pipelines.orchestration.summary import Outcome
 
-# What DVC says, and what became of the stage. Otherwise it ran.
+# DVC's message to the stage's outcome. Without a message it ran.
 _HOW = {
     "didn't change, skipping": "unchanged",
     "is cached - skipping run": "from DVC's cache",

@@ -12,7 +12,7 @@ _POLL = 5.0  # seconds
 
 
 class Future(Protocol):
-    """What a stage's run will come to."""
+    """Future result of a stage's run."""
 
     def add_done_callback(self, fn: Callable[[Any], None]) -> None:
         """Call ``fn`` when the run has ended."""

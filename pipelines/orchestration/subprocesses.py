@@ -1,4 +1,4 @@
-"""Processes that end when told to, with all that they started, whatever happens to us."""
+"""Process groups that end on request, and with this process, however it ends."""
 
 import os
 import signal
@@ -135,7 +135,7 @@ class Group:
 
     @contextmanager
     def ended_by_signals(self) -> Iterator[None]:
-        """End the group on Ctrl-C and SIGTERM, before anything else makes of them what it will."""
+        """End the group on Ctrl-C and SIGTERM, before any other handler runs."""
         with ExitStack() as handlers:
             for number in (signal.SIGINT, signal.SIGTERM):
                 before = signal.getsignal(number)
@@ -152,7 +152,7 @@ class Group:
 
 
 class _Watch(threading.Thread):
-    """Ends a process group once its leader has gone, the time is up, or somebody says so."""
+    """Ends a process group once its leader has ended, the time is up, or on request."""
 
     def __init__(
         self,

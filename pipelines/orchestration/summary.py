@@ -1,4 +1,4 @@
-"""What a flow shows at its end: every variant's metrics, and what each stage took."""
+"""Summary at the end of a flow: every variant's metrics, and each stage's seconds."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ SHOWN = ("SSE", "1-NN", "P@10", "MAP", "queries", "error@100", "error@all")
 """Key figures, so few that a line fits into a terminal; `ae compare` has the others."""
 
 PIPED = 1000
-"""Columns where there is no terminal to be fitted into."""
+"""Width of tables where there is no terminal."""
 
 RUN = "MLflow run"
 FILES = ("artifacts/evaluation/*/metrics.json", "artifacts/grades/*/metrics.json")
@@ -46,7 +46,7 @@ _console = Console(highlight=False, soft_wrap=True)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a stage fared in this flow, the seconds it took, and why it failed."""
+    """Outcome of a stage in this flow, its seconds, and the reason of a failure."""
 
     stage: str
     how: str
@@ -119,7 +119,7 @@ def show_line(stage: str, line: str) -> None:
 
 
 def show_end(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
-    """Print what came out, what it took and how to go on."""
+    """Print the metrics, each stage's seconds, and how to go on."""
     console = terminal()
     if rows:
         console.print(_metrics_table(rows, console))

@@ -1,1 +1,1 @@
-"""What the report page says: claims with their verdicts, and a table of all variants."""
+"""The report page: claims with their verdicts, a table of all variants, figures."""

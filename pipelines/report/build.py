@@ -1,4 +1,4 @@
-"""Put the page together: one HTML file with its style, script, data and pictures inside."""
+"""The report page: one HTML file with its style, script, data and pictures inside."""
 
 import json
 from collections import Counter
@@ -88,7 +88,7 @@ def write_page(
 
 
 def _data(params: Params, results: Results, artifacts: Path) -> dict[str, Any]:
-    """What the page's script draws."""
+    """Data that the page's script draws."""
     shown = planes(params, artifacts / "evaluation")
     return {
         "strokes": strokes(params),

@@ -1,4 +1,4 @@
-"""Pictures inside the page: as WebP in a data URI, so that nothing else is asked for."""
+"""Pictures embedded in the page as WebP data URIs, so that it needs no other file."""
 
 import base64
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What the page shows of single examples: their codes in the plane, images and titles."""
+"""Single examples on the page: codes in the plane, images and titles."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path

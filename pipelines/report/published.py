@@ -62,7 +62,7 @@ FIGURES: Mapping[tuple[str, str], tuple[PublishedResult, ...]] = {
 
 
 def of_variant(variant: str, path: str) -> tuple[PublishedResult, ...]:
-    """What was published of the system that ``variant`` stands for; often nothing."""
+    """Published results of the system that ``variant`` stands for; often none."""
     return FIGURES.get((variant, path), ())
 
 

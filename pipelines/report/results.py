@@ -1,4 +1,4 @@
-"""What was measured, read from an artifacts folder; what is absent is simply not there."""
+"""Measured results, read from an artifacts folder; missing files yield empty entries."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Results:
         return found
 
     def taught(self, classifier: str, start: str) -> Mapping[str, Metrics]:
-        """``tabulate``'s figures of a classifier's start, by number of labels in their order."""
+        """Figures by ``tabulate`` of a classifier's start, by number of labels in their order."""
         if not (start_of := look_up(self.labels, f"{classifier}.{start}")):
             raise MissingResult(f"grade@{classifier}" if self.labels else "tabulate")
         return {key.removeprefix("labels@"): value for key, value in start_of.items()}
@@ -115,7 +115,7 @@ def _by_name(folder: Path, names: Iterable[str]) -> dict[str, Metrics]:
 
 
 def _curves(folder: Path, names: Iterable[str]) -> dict[str, Curve]:
-    """Curves of what learned step by step and was kept."""
+    """Learning curves by name, for those that have one."""
     paths = {name: folder / f"{name}.csv" for name in names}
     return {
         name: curve for name, path in paths.items() if path.exists() and (curve := read_curve(path))

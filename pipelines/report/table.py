@@ -1,4 +1,4 @@
-"""One table of all variants and classifiers: what they cost and reach, and others have reached."""
+"""Table of all variants and classifiers: cost, measured figures, published figures."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""All variants side by side: a table of their test figures, how they learned, what they mend."""
+"""Comparison of all variants: table of test figures, learning curves, denoising."""
 
 import csv
 from collections import defaultdict
@@ -78,8 +78,8 @@ def report(params: Params, evaluation: Path, curves: Path, prepared: Path, folde
 def comparable(name: str, params: Params, metrics: Mapping[str, Any]) -> str:
     """The group of variants whose errors a figure may compare.
 
-    Images with the same code size; bags of words that are asked for themselves alone, or for
-    their neighbours' words too; sequences.
+    Images with the same code size; bags of words whose target is themselves alone, or also
+    their neighbours' words; sequences.
     """
     variant = params.variants[name]
     if not isinstance(params.datasets[variant.data], Documents):

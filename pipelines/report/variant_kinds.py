@@ -1,4 +1,4 @@
-"""What a variant or a classifier is, in a few words that follow from ``params.yaml``."""
+"""Kind of a variant or a classifier in a few words, derived from ``params.yaml``."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -34,12 +34,12 @@ class Description(NamedTuple):
 
     @property
     def learns(self) -> bool:
-        """It is an autoencoder of layers, trained step by step."""
+        """Whether it is an autoencoder of layers, trained step by step."""
         return self.variant.kind == "autoencoder"
 
     @property
     def linear(self) -> bool:
-        """It has a single layer, without any bend."""
+        """Whether it is a single layer with linear activations."""
         variant = self.variant
         bends = {variant.output, variant.code_activation} - {"linear"}
         return self.learns and not self.layers and len(variant.sizes) == 1 and not bends

@@ -1,4 +1,4 @@
-"""Which model is the best of each task, by figures of the validation part. Knows no tracker.
+"""Champions: the best model of each task by validation figures. Knows no tracker.
 
 The rule: of the variants on a task's data with a code of its size, the one whose figure is best; of
 equals the first by name. A variant whose decoder is handed more than the code (positions of
@@ -18,12 +18,12 @@ from ae_lightning.evaluation.results import read_metrics
 from pipelines.tracking import provenance
 
 Facts = Mapping[str, str]
-"""What is known of a model, as tags: ``data``, a variant's code, figures ``validation.*``."""
+"""Facts of a model as tags: ``data``, a variant's code, figures ``validation.*``."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What models are compared for.
+    """A task for which models are compared.
 
     Attributes:
         data: The dataset's name.
@@ -114,7 +114,7 @@ TASKS: Mapping[str, Task] = {
 
 
 def facts(model: Path, evaluation: Path) -> dict[str, str]:
-    """What decides on a model, of its folder and of that of its ``metrics.json``.
+    """Facts that decide on a model, from its folder and from that of its ``metrics.json``.
 
     A model that was not measured has no figures and wins nothing.
     """

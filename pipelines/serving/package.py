@@ -1,4 +1,4 @@
-"""What a model needs to be used far from its project: a small ``artifacts/`` of its own."""
+"""Packaging of a model for use outside its project: a small ``artifacts/`` of its own."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ LOADER = "pipelines.serving.pyfunc"
 """The module that MLflow loads a model with: one registered with another is registered anew."""
 META = "meta.json"
 PREPARED = {"documents": (META, "vocabulary.json")}
-"""What a model in use reads of prepared data, by their kind; of images ``meta.json`` alone."""
+"""Files of prepared data that inference reads, by their kind; of images ``meta.json`` alone."""
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def _files(model: Path, described: Mapping[str, Any]) -> Iterator[Path]:
 
 
 def tags(model: Path, evaluation: Path) -> dict[str, str]:
-    """What the registry says of a model once it knows it as it is now.
+    """The registry's tags of a model as it is now.
 
     Those by which champions are chosen, and the digest of what is served.
 

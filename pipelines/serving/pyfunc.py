@@ -33,17 +33,17 @@ OF_CLASSIFIERS: Mapping[str, Answer] = {
 
 
 def answers(model: Model[Any, Any]) -> Mapping[str, Answer]:
-    """What ``model`` can be asked for by the parameter ``what``; unasked it gives the first."""
+    """Outputs that ``model`` offers by the parameter ``what``; the first is the default."""
     return OF_CLASSIFIERS if isinstance(model, ClassifierModel) else OF_VARIANTS
 
 
 def default(model: Model[Any, Any]) -> str:
-    """What ``model`` gives if nothing is said."""
+    """Name of the default output of ``model``."""
     return next(iter(answers(model)))
 
 
 class BadInput(MlflowException):
-    """What a person sent and a model cannot take, in one line; the server answers with HTTP 400.
+    """Input that a model cannot take, told in one line; the server answers with HTTP 400.
 
     The server would put all that was sent before an error's message, so that stays as it is.
     """
@@ -69,7 +69,7 @@ class PyfuncModel:
         self.model = model
 
     def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> Any:
-        """Codes ``(N, K)`` of examples, or what else is asked for.
+        """Codes ``(N, K)`` of examples, or another output.
 
         Args:
             data: Images ``(N, *shape)`` in [0, 1], or a table whose first column has texts.
@@ -90,6 +90,6 @@ class PyfuncModel:
 
 
 def _load_pyfunc(path: str) -> PyfuncModel:
-    """What MLflow calls to load the folder ``path``."""
+    """Load the folder ``path``; called by MLflow."""
     [model] = (model.parent for model in Path(path).glob("*/*/model.json"))
     return PyfuncModel(load(model.name, path, verify=False))

@@ -36,7 +36,7 @@ from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, Tens
 CURRENT, CHAMPION = "current", "champion"
 TASKS = "champion.tasks"
 FACTS = (DIGEST, "data", "code.", "validation.")
-"""How the tags begin that say what a model is."""
+"""Prefixes of the tags with a model's facts."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class RegistryEntry:
 
     @property
     def facts(self) -> dict[str, str]:
-        """The tags that say what it is."""
+        """The tags with the model's facts."""
         return {key: value for key, value in self.tags.items() if key.startswith(FACTS)}
 
 
@@ -180,7 +180,7 @@ def _create(
 
 
 def _save(model: Model[Any, Any], folder: Path, to: Path, description: mlflow.models.Model) -> None:
-    """Write what MLflow loads: ``folder`` with the name of the module that reads it, no pickle."""
+    """Write an MLflow model: ``folder`` with the name of the module that reads it, no pickle."""
     mlflow.pyfunc.save_model(
         to,
         loader_module=LOADER,
@@ -199,14 +199,14 @@ def _save(model: Model[Any, Any], folder: Path, to: Path, description: mlflow.mo
 
 
 def _taken(model: Model[Any, Any]) -> ColSpec | TensorSpec:
-    """What a model takes. How large an image must be it says itself, in one line."""
+    """Input type of a model, without an image's size, which the model checks itself."""
     if isinstance(model, TextModel):
         return ColSpec(DataType.string)
     return TensorSpec(np.dtype(np.float32), (-1,) * (1 + len(model.data.shape)))
 
 
 def _width(model: Model[Any, Any]) -> int:
-    """Numbers in what a model gives if nothing is asked for."""
+    """Width of a model's default output."""
     return len(model.classes_) if isinstance(model, ClassifierModel) else model.code_size
 
 
@@ -218,7 +218,7 @@ def _example(model: Model[Any, Any]) -> Any:
 
 
 def _tag(client: MlflowClient, name: str, tags: Mapping[str, str]) -> None:
-    """Make ``tags`` what the registry says of a model; tags of others stay."""
+    """Replace the registry's facts of a model by ``tags``; tags of others stay."""
     before = client.get_registered_model(name).tags
     for tag in before:
         if tag.startswith(FACTS) and tag not in tags:

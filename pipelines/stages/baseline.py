@@ -1,4 +1,4 @@
-"""What every variant on a dataset is compared with: the raw examples themselves."""
+"""Baseline of every variant on a dataset: scores of the raw examples."""
 
 from ae_lightning.artifacts import BASELINES, PREPARED
 from ae_lightning.config.environment import environment

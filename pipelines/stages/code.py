@@ -1,4 +1,4 @@
-"""What the code means for each stage and item, for DVC to tell what is stale."""
+"""Digests of the code for each stage and item, by which DVC tells what is stale."""
 
 from pipelines.code_digest import digests
 

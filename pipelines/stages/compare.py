@@ -1,4 +1,4 @@
-"""The repeated trainings side by side."""
+"""Comparison of the repeated trainings."""
 
 from ae_lightning.artifacts import COMPARISON, PREPARED, REPEATS
 from ae_lightning.config.environment import environment

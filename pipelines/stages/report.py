@@ -1,4 +1,4 @@
-"""All variants side by side, and a page to look at them."""
+"""Comparison of all variants, and the report page."""
 
 from ae_lightning.artifacts import ARTIFACTS, CURVES, EVALUATION, GRADES, PREPARED, REPORT
 from ae_lightning.config.params import load

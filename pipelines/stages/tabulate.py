@@ -1,4 +1,4 @@
-"""All classifiers side by side."""
+"""Comparison of all classifiers."""
 
 from ae_lightning.artifacts import GRADES, LABELS
 from ae_lightning.config.classifiers import load_classifiers

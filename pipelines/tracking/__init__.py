@@ -1,1 +1,1 @@
-"""MLflow's tracking store: what is recorded there and found again."""
+"""MLflow's tracking store: recording, queries and presentation of runs."""

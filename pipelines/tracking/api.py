@@ -1,4 +1,4 @@
-"""MLflow's side of a stage: one experiment per dataset, one run per variant and pretrained layer.
+"""MLflow runs of a stage: one experiment per dataset, one run per variant and pretrained layer.
 
 `resume` finds a run by its model's contents, not by an id written into the model's folder: so a
 stage's outputs stay the same bit for bit from run to run and from checkout to checkout.

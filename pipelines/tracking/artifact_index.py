@@ -1,4 +1,4 @@
-"""The models in ``artifacts/``, each with what belongs to it: curves, metrics, figures, repeats."""
+"""Index of the models in ``artifacts/``, each with its curves, metrics, figures and repeats."""
 
 import csv
 import json
@@ -76,7 +76,7 @@ class ModelEntry:
 
     @cached_property
     def digest(self) -> str:
-        """What its model is known by."""
+        """Digest of its model's folder."""
         return provenance.digest(self.model)
 
     @cached_property
@@ -96,7 +96,7 @@ class ModelEntry:
 
     @cached_property
     def results(self) -> dict[str, Any]:
-        """Its metrics.json, and what its repeats say; empty for layers."""
+        """Its metrics.json, and its repeats' metrics; empty for layers."""
         measured = {} if self.kind == "layers" else read_metrics(self.evaluation)
         if not measured or self.kind != "models":
             return measured
@@ -145,7 +145,7 @@ def everything(tables: Tables) -> list[ModelEntry]:
 
 
 def configured() -> Tables:
-    """What ``params.yaml`` says of all layers, variants and classifiers."""
+    """Resolved parameters of all datasets, layers, variants and classifiers in ``params.yaml``."""
     from ae_lightning.config.classifiers import classifiers, merged
 
     params = load(Path("params.yaml"))

@@ -1,4 +1,4 @@
-"""What a person reads in MLflow's UI of a dataset, a run and a registered model, in Markdown.
+"""Markdown descriptions of datasets, runs and registered models for MLflow's UI.
 
 Knows no tracker: links are handed in, relative to the UI (``#/...``).
 """
@@ -41,11 +41,11 @@ PHRASES: Mapping[str, Callable[[Any], str]] = {
     "views": lambda asked: f"from moved copies ({_list(asked)})",
     "unlabelled": lambda asked: "learns from unlabelled images, too",
 }
-"""What is said of a parameter that is set."""
+"""Phrases for parameters that are set."""
 
 START = {"layers": "pretrained greedily", "prepared": "from random weights"}
 STARTED = ("autoencoder", "classifier")
-"""Where weights come from, by the folder of ``input``, and of what kinds that is said."""
+"""Initial weights in words, by the folder of ``input``, and the kinds that mention them."""
 
 CODES = {"binary": "a code of bits", "unit": "codes of one length"}
 
@@ -64,7 +64,7 @@ FIGURES = {
     "pretrained.error@1000.mean": "by 1,000 labels",
     "pretrained.error@all.mean": "by all labels",
 }
-"""What the names in metrics.json mean that stand in tables; the rest: README."""
+"""Meaning of the names of metrics.json in tables; the rest: README."""
 
 SPLITS = ("train", "validation", "test")
 
@@ -75,7 +75,7 @@ def link(text: str, to: str) -> str:
 
 
 def sentence(one: ModelEntry, parameters: Mapping[str, Any]) -> str:
-    """What a layer, variant or classifier is: its kind, widths and what sets it apart."""
+    """One sentence on a layer, variant or classifier: kind, widths, dataset, special settings."""
     kind = "classifier" if one.kind == "classifiers" else str(parameters.get("kind", "autoencoder"))
     below = str(parameters.get("input", "")).partition("/")[0]
     said = [START[below]] if kind in STARTED and below in START else []
@@ -195,7 +195,7 @@ def experiment(
 
 
 def _data(prepared: Path) -> str:
-    """What the examples are: ``Images 28 × 28 in 10 classes``."""
+    """The examples in words: ``Autoencoders of images 28 × 28 with 10 classes``."""
     meta = _meta(prepared)
     if not meta:
         return "Autoencoders"
@@ -208,7 +208,7 @@ def _data(prepared: Path) -> str:
 
 
 def _takes(one: ModelEntry, prepared: Path) -> str:
-    """What goes into a registered model and what comes out."""
+    """Inputs and outputs of a registered model."""
     meta = _meta(prepared)
     if not meta:
         return ""

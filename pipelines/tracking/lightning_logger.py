@@ -7,7 +7,7 @@ from lightning.pytorch.loggers import Logger
 
 
 class Recorder(Protocol):
-    """What the logger needs of a run."""
+    """Interface of a run that the logger needs."""
 
     name: str
     id: str | None

@@ -1,4 +1,4 @@
-"""What a person sees around the runs: descriptions, views, layers below variants, the report.
+"""Presentation of the runs in MLflow's UI: descriptions, views, parent runs, the report.
 
 All of it follows from ``artifacts/`` and from what the store has; what is there already is not
 written again, and a description that a person has rewritten is left alone.
@@ -24,7 +24,7 @@ SHARE = 0.5
 
 
 def arrange(chosen: Collection[ModelEntry], tables: Tables) -> None:
-    """Put in order what the UI shows of the models in ``chosen``, which are recorded.
+    """Write the descriptions, views and tags of the models in ``chosen``, which are recorded.
 
     Raises:
         UserError: If the store does not answer.
@@ -88,7 +88,7 @@ def _describe_models(shelves: Collection["_Shelf"], report: str) -> None:
 
 
 class _Shelf:
-    """An experiment with the runs of what was made on its dataset."""
+    """An experiment with the runs of the models on its dataset."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What a run is known by: contents, commit, DVC hashes, process. Knows no tracker."""
+"""Provenance of a run: contents, commit, DVC hashes, process. Knows no tracker."""
 
 import getpass
 import hashlib

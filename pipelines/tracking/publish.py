@@ -1,4 +1,4 @@
-"""Records what the tracking store lacks of ``artifacts/``: runs trained while it was away."""
+"""Recording of models in ``artifacts/`` that the tracking store lacks."""
 
 import logging
 import math
@@ -23,7 +23,7 @@ Known = Mapping[str, list[StoredRun] | None]
 """The current runs of each dataset; None for one that was never recorded."""
 
 THREADS = 4
-"""So that a server works while we read and hash; a database is written by one at a time."""
+"""Recording threads: a server works while we read and hash; a database takes one at a time."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,8 +32,7 @@ def publish(names: Collection[str] | None = None, parameters: Tables | None = No
     """Record what the store lacks, and write nothing where it lacks nothing.
 
     Variants and classifiers are registered, too, and the best of each task becomes champion. Then
-    what a person sees around the runs is put in order: descriptions, views, layers below variants,
-    the report.
+    the UI's descriptions, views, layers below variants and report are brought up to date.
 
     Args:
         names: Layers, variants and classifiers to look at; all by default.
@@ -99,7 +98,7 @@ def _enter(one: ModelEntry, there: Registry, known: Known) -> bool:
 
 
 def _record_all(chosen: Sequence[ModelEntry], known: Known, tables: Tables) -> list[str]:
-    """Record what the store lacks of each, by several threads where a server answers."""
+    """Record the missing parts of each model, by several threads where a server answers."""
     now = int(time.time() * 1000) - len(chosen)
     with ThreadPoolExecutor(THREADS if store.is_server() else 1) as pool:
         begun = [
@@ -114,7 +113,7 @@ def _record_all(chosen: Sequence[ModelEntry], known: Known, tables: Tables) -> l
 
 
 def _record(one: ModelEntry, known: Known, tables: Tables, began: int) -> bool:
-    """Record what the store lacks of one model; whether it lacked anything.
+    """Record the missing parts of one model; returns whether any were missing.
 
     A new run begins at ``began`` (ms), so that the UI has all in their order.
     """

@@ -1,4 +1,4 @@
-"""What the tracking store knows: the runs of a dataset, their parts, which are current."""
+"""Queries of the tracking store: the runs of a dataset, their parts, which are current."""
 
 import hashlib
 import socket
@@ -29,7 +29,7 @@ STAGES = {"layers": "pretrain", "models": "finetune", "classifiers": "supervise"
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What the store knows of a run; ``parts`` are those below it that belong to it, by name."""
+    """A run as the store has it; ``parts`` are the runs below that belong to it, by name."""
 
     experiment: str
     id: str
@@ -40,7 +40,7 @@ class StoredRun:
 
     @property
     def made(self) -> tuple[str, str, str]:
-        """What its model is known by: name, stage, digest. A layer may have a variant's name."""
+        """Identity of its model: name, stage, digest. A layer may have a variant's name."""
         return self.name, self.tags.get("stage", ""), self.tags.get("model.digest", "")
 
     @property
@@ -96,7 +96,7 @@ def current(experiment: str) -> list[StoredRun] | None:
 
 
 def part_of(name: str) -> str:
-    """What tells a part from the others of its run, ``VARIANT/PART``; empty for a whole run."""
+    """The part's own name in ``VARIANT/PART``; empty for a whole run."""
     return name.partition("/")[2]
 
 
@@ -168,7 +168,7 @@ def lacking(known: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, st
 
 
 def signed(note: str) -> tuple[str, str]:
-    """The tag that says of a description that it is ours."""
+    """The tag that marks a description as ours."""
     return OURS, _digest(note)
 
 

@@ -1,7 +1,8 @@
-"""An open run of MLflow: what a stage or ``ae publish`` records in it.
+"""An open run of MLflow, in which a stage or ``ae publish`` records.
 
-Recording never stops the work: what speaks to the store is ``guarded``, so that the first failure
-is told in one line and the rest of the run goes unrecorded until ``ae publish`` fills the gap.
+Recording never stops the work: methods that call the store are ``guarded``, so that the first
+failure is told in one line and the rest of the run goes unrecorded until ``ae publish`` fills the
+gap.
 """
 
 import json
@@ -143,7 +144,7 @@ class Run:
 
     @guarded
     def retire(self, run: str) -> None:
-        """Say of another run that it is not the current one any more."""
+        """Mark another run as superseded."""
         client().set_tag(run, "current", "false")
 
     @guarded

@@ -75,7 +75,7 @@ def tags(views: Mapping[str, View]) -> dict[str, str]:
 
 
 def key(name: str) -> str:
-    """What a view is known by in the UI's addresses."""
+    """Key of a view in the UI's addresses."""
     return name.lower().replace(" ", "-")
 
 

@@ -1,4 +1,4 @@
-"""Where runs are recorded, and what happens when that place is gone. Imports no tracker."""
+"""The tracking store's address, and a guard against its loss. Imports no tracker."""
 
 import functools
 import logging
@@ -105,7 +105,7 @@ def is_server() -> bool:
 
 
 def shown() -> str:
-    """Where runs are recorded, without the user and password that the address may have."""
+    """Address of the store, without the user and password that it may have."""
     return re.sub(r"(?<=://)[^/@]*@", "", uri())
 
 

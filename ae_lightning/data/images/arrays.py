@@ -1,4 +1,4 @@
-"""Images and labels that are arrays in files already: IDX and NPY, opened and checked."""
+"""Image and label arrays in IDX and NPY files, opened and checked."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -74,7 +74,7 @@ def not_found(path: Path) -> UserError:
 
 @dataclass(frozen=True)
 class Format:
-    """How files of one format are read, and how those of images and of labels are called."""
+    """A file format: its reader, and the names of its image and label files by part."""
 
     read: Callable[[Path], NDArray[Any]]
     files: Mapping[str, tuple[str, str]]

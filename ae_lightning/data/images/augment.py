@@ -1,4 +1,4 @@
-"""Random augmentation: moved and recoloured copies of images, affine maps, shifts.
+"""Random augmentation of images: crops, flips, colour changes, affine maps, shifts.
 
 Legend of views: ``images`` (batch, height, width, colours) in [0, 1]. Random numbers come from
 torch's global generator.

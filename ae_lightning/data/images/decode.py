@@ -1,6 +1,6 @@
-"""Picture files as a person has them, of any format, size and mode, to arrays as a net takes them.
+"""Decoding of picture files of any format, size and mode to arrays of one shape.
 
-What Pillow cannot read becomes one line that says which file, and why.
+A file that Pillow cannot read gives an error of one line: which file, and why.
 """
 
 import warnings
@@ -22,14 +22,14 @@ SUFFIXES = frozenset(
     )
     for name in names.split()
 )
-"""What counts as a picture in a folder: raster formats that Pillow reads, and HEIC, which people
-have and Pillow cannot read, so that it is counted and not overlooked."""
+"""Suffixes of pictures in a folder: raster formats that Pillow reads, and HEIC, which it cannot
+read, so that it is counted and not overlooked."""
 
 VECTORS = ("EPS", "WMF")
 """Drawings without pixels: Pillow would start another program to paint them."""
 
 CUSTOMARY = {"I": (255, 65535), "F": (1, 255, 65535)}
-"""What white may be in a picture whose mode (32-bit integers, floats) does not say it."""
+"""Candidate values of white in modes that do not define it (32-bit integers, floats)."""
 
 
 def read_picture(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -111,7 +111,7 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 
 def shallow(picture: Image.Image, white: float | None = None) -> Image.Image:
-    """A grey picture of 16 or 32 bits with 8, black 0 and white 255; any other as it is.
+    """A grey picture of 16 or 32 bits converted to 8, black 0 and white 255; others unchanged.
 
     White is 65,535 in 16 bits (65535 / 257 = 255). 32-bit integers and floats do not say what their
     white is, unless it is given: the smallest customary one (1 for floats, 255, 65535) that is not
@@ -130,7 +130,7 @@ def shallow(picture: Image.Image, white: float | None = None) -> Image.Image:
 
 
 def _opaque(picture: Image.Image) -> Image.Image:
-    """Over white, and in colours that convert to any others."""
+    """The picture composited over white, in a mode that converts to any other."""
     if picture.mode == "LAB":
         profiles = (ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"))
         converted = ImageCms.profileToProfile(picture, *profiles, outputMode="RGB")

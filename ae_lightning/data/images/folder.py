@@ -1,4 +1,4 @@
-"""Image files of a folder: which there are, what class each is of, and which are trained on."""
+"""Image files of a folder: listing, classes, splits."""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Raw arrays of images to prepared ones, in memory that does not grow with their number."""
+"""Preparation of raw image arrays, in memory that does not grow with their number."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -88,7 +88,7 @@ def label_type(classes: Sequence[str]) -> np.dtype[Any]:
 
 @contextmanager
 def progress(name: str, images: int) -> Iterator[Advance]:
-    """A bar on stderr, if that is a terminal, and how to say that so many more are done."""
+    """A progress bar on stderr, if that is a terminal; yields the function that advances it."""
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}", markup=False),
@@ -105,12 +105,12 @@ def progress(name: str, images: int) -> Iterator[Advance]:
 
 
 def write_meta(folder: Path, meta: Mapping[str, Any]) -> None:
-    """Write what :class:`ae_lightning.data.prepared.PreparedDataset` opens a dataset by."""
+    """Write ``meta.json``, which :class:`ae_lightning.data.prepared.PreparedDataset` reads."""
     (folder / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
 
 
 def summary(name: str, counts: Mapping[str, int], classes: Sequence[str]) -> str:
-    """One line on what was prepared."""
+    """One line on a prepared dataset: examples by split, classes."""
     splits = ", ".join(f"{count:,} {split}" for split, count in counts.items())
     labels = f"{len(classes):,} classes" if classes else "no labels"
     return f"{name}: {sum(counts.values()):,} images: {splits}; {labels}"

@@ -1,4 +1,4 @@
-"""Image files to prepared arrays: read side by side, written one after another."""
+"""Preparation of image files as arrays: read in parallel, written one after another."""
 
 import csv
 import json
@@ -67,7 +67,7 @@ def _images(
     skipped: dict[str, str],
     advance: Advance,
 ) -> Iterator[NDArray[np.uint8]]:
-    """What can be read of each chunk; what cannot is added to ``skipped``."""
+    """Images of each chunk; files that cannot be read are added to ``skipped``."""
     read = partial(read_pictures, dataset.path, dataset.shape)
     for chunk, (images, problems) in zip(chunks, map_(read, chunks), strict=True):
         skipped.update(problems)

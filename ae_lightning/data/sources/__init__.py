@@ -1,1 +1,1 @@
-"""Raw data sets: where they can be had, and what they must be byte for byte."""
+"""Raw data sets: sources, downloads, checksums."""

@@ -1,6 +1,6 @@
-"""Raw data: what it must be, byte for byte.
+"""Checksums of the raw data sets.
 
-Apart from how it is fetched, so that whoever only verifies does not depend on that.
+Separate from fetching, so that verification does not depend on it.
 """
 
 import hashlib
@@ -14,13 +14,13 @@ from ae_lightning.errors import UserError
 
 @dataclass(frozen=True)
 class Checksum:
-    """What a file must be: its length in bytes and its SHA-256."""
+    """Expected length in bytes and SHA-256 of a file."""
 
     size: int
     sha256: str
 
     def problem(self, path: Path) -> str | None:
-        """What is wrong with a file, or None."""
+        """The first mismatch of a file in words, or None."""
         try:
             size = path.stat().st_size
             if size != self.size:
@@ -34,12 +34,12 @@ class Checksum:
 
 @dataclass(frozen=True)
 class RawDataset:
-    """The canonical files of a data set; its folder is called as the data set is."""
+    """The canonical files of a data set; its folder has the data set's name."""
 
     files: Mapping[str, Checksum]
 
     def problem(self, folder: Path) -> str | None:
-        """What is wrong with the first bad file, or None."""
+        """The first mismatch of the first bad file in words, or None."""
         found = ((folder / file, pin.problem(folder / file)) for file, pin in self.files.items())
         return next((f"{path} {problem}" for path, problem in found if problem), None)
 

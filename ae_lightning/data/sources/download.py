@@ -1,7 +1,7 @@
-"""Bytes from elsewhere: over HTTP and out of archives, with limits and second attempts.
+"""Downloads over HTTP and extraction of archives, with timeouts and retries.
 
-Every wait has a limit, every passing failure is tried again with a doubling pause, and all that is
-written goes where the caller says, so that its owner can throw it away.
+Every wait has a timeout, temporary failures are retried after a doubling pause, and all files go
+where the caller says, so that it can remove them.
 """
 
 import errno
@@ -21,7 +21,7 @@ from ae_lightning.errors import UserError
 
 T = TypeVar("T")
 OnBytes = Callable[[int, int], None]
-"""Told of progress: bytes so far, bytes in all (0: not known)."""
+"""Progress callback: bytes so far, bytes in all (0: not known)."""
 
 ATTEMPTS = 3
 PAUSE_S = 1.0
@@ -41,11 +41,11 @@ DISK_ERRORS = frozenset(
         errno.EROFS,
     )
 )
-"""The machine's own trouble, which no other source and no second attempt mends."""
+"""Errors of the local disk, which no other source and no retry can fix."""
 
 
 class SourceError(Exception):
-    """One source could not give its files; another one may."""
+    """A source failed; another one may succeed."""
 
     def __init__(self, reason: str, temporary: bool = False) -> None:
         super().__init__(reason)

@@ -1,8 +1,8 @@
-"""How raw data gets into ``data/``.
+"""Fetching of raw data into ``data/``.
 
-Whatever the source, the files are
-made in a hidden folder beside their place and moved in, one rename each, once they are verified.
-So a failure leaves nothing behind, and of two fetches at once each moves in the same bytes.
+Whatever the source, the files are made in a hidden folder beside their place and moved in, one
+rename each, once they are verified. So a failure leaves nothing behind, and of two fetches at once
+each moves in the same bytes.
 """
 
 import fcntl

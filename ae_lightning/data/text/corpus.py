@@ -1,4 +1,4 @@
-"""Prepared documents with their words: what a new text is compared with."""
+"""Prepared documents with their vocabulary, by which new texts are encoded."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Documents beside the words of their nearest neighbours."""
+"""Nearest neighbours of documents, and documents beside their neighbours' words."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class DocumentsWithNeighbours(LazyArray):
-    """Counts ``(documents, terms)`` and behind them, as many numbers again, what is around them.
+    """Counts ``(documents, terms)``, then as many numbers again: the neighbours' words.
 
     Row ``i`` of ``links`` (documents, others) weighs ``words`` (others, terms), the distributions
     over words of other documents; a row of either sums to 1.

@@ -1,4 +1,4 @@
-"""Raw documents to bags of words, token sequences and labels on disk."""
+"""Preparation of raw documents as bags of words, token sequences and labels on disk."""
 
 import csv
 import json
@@ -34,7 +34,7 @@ BLOCK = 1024  # documents whose labels are dense in memory at a time
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """Where each document goes: those ``kept`` and those too ``short``, by split, rows ascending.
+    """Documents ``kept`` and those too ``short``, by split, rows ascending.
 
     ``terms`` (documents,) says how many tokens of the vocabulary each document has.
     """

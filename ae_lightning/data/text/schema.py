@@ -1,4 +1,4 @@
-"""A document, and its parts as a JSON object or a row of a table gives them."""
+"""A document, and its construction from a JSON object or a row of a table."""
 
 import datetime
 import json
@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document. ``text`` is what it is judged by; ``place`` says where it was read."""
+    """A document: ``text`` is what models get, ``place`` where it was read."""
 
     id: str
     title: str

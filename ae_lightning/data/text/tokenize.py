@@ -1,4 +1,4 @@
-"""From text to tokens, and tokens to numbers in the order in which a stream brings them."""
+"""Tokenisation of texts, and numbering of words by first occurrence."""
 
 import re
 from array import array

@@ -1,9 +1,9 @@
 """One pass over a dataset's documents: their words as numbers, the split, the vocabulary.
 
-What stays in memory is a number per token and per label; titles wait in a file.
+Only a number per token and per label stays in memory; titles wait in a file.
 
-Legend: every distinct word has a *number*, in the order in which a stream brings them; a *table*
-``(numbers,)`` says what a number becomes: the column of a bag, the id in a sequence.
+Legend: every distinct word has a *number*, by first occurrence; a *table* ``(numbers,)`` maps
+numbers to columns of a bag or to ids in a sequence.
 """
 
 import heapq
@@ -32,7 +32,7 @@ Table = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class RawDocuments:
-    """All documents as numbers, and what is shown of them as JSON lines in the file ``records``.
+    """All documents as numbers; id, title, date and labels as JSON lines in the file ``records``.
 
     ``words`` and ``names`` give the numbers in ``tokens`` and ``labels``; ``days`` (documents,) are
     dates as ordinals, 0 where unknown.
@@ -84,7 +84,7 @@ def _record(document: Document) -> dict[str, Any]:
 
 
 def _check_ids(dataset: Documents, hashes: NDArray[np.int64]) -> None:
-    """Eight bytes an id tell that none repeats; only if some seem to, the ids are compared."""
+    """Check that ids are unique by 8-byte hashes; only where these repeat are ids compared."""
     values, counts = np.unique(hashes, return_counts=True)
     suspects = set(values[counts > 1].tolist())
     places: dict[str, str] = {}

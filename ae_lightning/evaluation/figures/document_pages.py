@@ -1,4 +1,4 @@
-"""Which pictures a variant on documents gets."""
+"""Figures of a variant on documents."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def document_pictures(
 ) -> tuple[dict[str, Figure], Plane]:
     """The variant's figures by file name, and its codes in a plane, coloured by main topic.
 
-    What needs labels or learning is there only where those are.
+    Figures that need labels or a learning curve are there only where those are.
     """
     points, title = embedding(collection.codes["test"], "documents")
     classes = collection.corpus.data.classes

@@ -17,7 +17,7 @@ Bools = NDArray[np.bool_]
 
 DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
 MARKERS = "osD^v"
-"""Looks of the members of a family, which share their colour."""
+"""Markers of the members of a family, which share their colour."""
 
 TOPIC_COLOURS = ("C0", "C1", "C2", "C3", "C4", "C9", "C6", "C8", "C5")
 """Those of matplotlib's cycle that are not grey."""
@@ -29,7 +29,7 @@ LEGEND_RECALL = "0.1"
 """Recall at whose precision the legend is ordered."""
 
 NATS = "cross-entropy in nats, validation"
-"""What the learning curves of documents show."""
+"""Error in the learning curves of documents."""
 
 RECALL_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 

@@ -73,7 +73,7 @@ def sheet(images: Floats, shape: tuple[int, ...]) -> Image.Image:
 
 
 def wide_grid(stack: Stack, codes: Floats) -> Grid:
-    """Decode where the codes ``(examples, 2)`` lie, and what of the box lies beyond."""
+    """Decoded grid over the range of the codes ``(examples, 2)``, at least over the box."""
     low, high = np.percentile(codes, PERCENTILES, axis=0)
     box = np.minimum(low, -BOX), np.maximum(high, BOX)
     return grid(stack, np.array(box), SIDE)

@@ -1,4 +1,4 @@
-"""Galleries of what a network looks for, mends and makes up; each function draws one figure."""
+"""Galleries of filters, denoised images and decoder samples; each function draws one figure."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ Corners = tuple[tuple[float, float], tuple[float, float]]
 
 
 def first_filters(stack: Stack, shape: tuple[int, ...]) -> Floats:
-    """What each unit of the first layer looks for, ``(units, height, width)``.
+    """Filters of the first layer's units, ``(units, height, width)``.
 
     Rows of a dense layer's matrix in the images' ``shape``, kernels of a convolution. Three
     channels come last, as colours; any other number of them is averaged.
@@ -121,7 +121,7 @@ def corruption_gallery(
     clean: Floats,
     greys: str = INK,
 ) -> Figure:
-    """Clean images ``(images, features)``, then for each kind the corrupted ones and the mended.
+    """Clean images ``(images, features)``, then for each kind the corrupted ones and the denoised.
 
     A row's name says kind and strength. All values are drawn from 0 to 1.
     """

@@ -1,4 +1,4 @@
-"""Which pictures a variant gets, and the examples on them."""
+"""Figures of a variant on images, and the examples on them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ PLOTTED = 5000
 
 @dataclass(frozen=True)
 class FigureInput:
-    """What pictures are made of: a variant's codes and metrics, and PCA's codes, if there are any.
+    """Input of the figures: a variant's codes and metrics, and PCA's codes, if there are any.
 
     ``greys`` is the colour map of grey images.
     """
@@ -51,7 +51,7 @@ class FigureInput:
 
     @cached_property
     def places(self) -> NDArray[np.intp]:
-        """Where the test images are that every variant shows."""
+        """Indices of the test images that every variant shows."""
         return one_of_each(self.data)
 
     @cached_property
@@ -80,7 +80,7 @@ def pictures(shown: FigureInput, pages: Sequence[Page]) -> dict[str, Figure]:
 
 
 def reconstructions(shown: FigureInput) -> dict[str, Figure]:
-    """Images, what is made of them, and PCA's of the same size where that is something else."""
+    """Images, their reconstructions, and PCA's of the same size where that is something else."""
     rows = {"original": shown.images.numpy(), shown.name: _restored(shown.measured, shown.images)}
     if shown.pca and not is_linear(shown.measured.stack):
         size = shown.pca.codes["test"].shape[1]

@@ -1,4 +1,4 @@
-"""Pictures of classifiers: error by number of labels, and what is mistaken."""
+"""Figures of classifiers: error by number of labels, and misclassified images."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,10 +15,10 @@ from ae_lightning.evaluation.reference_results import PUBLISHED
 Curve = Mapping[int, tuple[float, float]]
 
 APART = 1.09
-"""Least ratio of two errors whose names stand beside each other's marks."""
+"""Least ratio of two errors at which their names do not overlap."""
 
 LEAST = 1e-4
-"""What no error is drawn as: a logarithmic axis has no 0."""
+"""Value at which an error of 0 is drawn: a logarithmic axis has no 0."""
 
 
 def error_curves(curves: Mapping[str, Curve], dataset: str) -> Figure:
@@ -78,7 +78,7 @@ def _published(axes: Axes, dataset: str) -> None:
 
 
 def mistakes(hardest: Sequence[tuple[int, int, int]], data: PreparedDataset) -> Figure:
-    """Test images with their class and what most nets say instead, ``(place, class, answer)``."""
+    """Misclassified test images with class and majority answer, ``(place, class, answer)``."""
     columns = 10
     rows = max(1, -(-len(hardest) // columns))
     with mpl.rc_context(STYLE):

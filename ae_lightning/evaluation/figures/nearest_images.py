@@ -1,4 +1,4 @@
-"""Test images and what lies nearest to them, by their pixels and by their codes side by side."""
+"""Test images and their nearest neighbours, by pixels and by codes side by side."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ def _precision(scores: Mapping[str, Any]) -> str:
 
 
 def nearest(vectors: Mapping[str, NDArray[Any]], places: Ints, count: int = NEAREST) -> Ints:
-    """Where the nearest are among training and validation together, ``(queries, count)``.
+    """Indices of the nearest among training and validation together, ``(queries, count)``.
 
     ``vectors`` are pixels or codes ``(examples, K)`` by split, ``places`` the queries' in the test
     part. Nearest first, by Euclidean distance.
@@ -90,7 +90,7 @@ def taken(data: PreparedDataset, splits: Sequence[str], places: Ints) -> tuple[F
 def page(queries: Strip, blocks: Sequence[Strip], classes: Sequence[str], greys: str) -> Figure:
     """Queries ``(rows, 1)`` on the left, then blocks of what was found for each, nearest first.
 
-    What is of the query's class has a broad green frame, anything else a thin red one; classes are
+    Images of the query's class have a broad green frame, others a thin red one; classes are
     written beneath, how many are the query's after each row. Without labels there is none of this.
     """
     strips = [queries, *blocks]
@@ -118,7 +118,7 @@ def page(queries: Strip, blocks: Sequence[Strip], classes: Sequence[str], greys:
 
 @dataclass(frozen=True)
 class Places:
-    """Where images of ``height`` by ``width`` pixels stand, with room for a name beneath each."""
+    """Layout of images of ``height`` by ``width`` pixels, with room for a name beneath each."""
 
     height: int
     width: int

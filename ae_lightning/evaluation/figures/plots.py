@@ -1,4 +1,4 @@
-"""Pictures of what a variant does; each function draws one figure and returns it."""
+"""Figures of a variant: reconstructions, codes, learning curves; each function returns one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ HEAVY_TAIL = 6
 """Range over interquartile range from which on an axis is squeezed."""
 
 WIDE = 30
-"""Largest over smallest error from which on fewer numbers stand on the axis."""
+"""Largest over smallest error from which on the axis has fewer tick labels."""
 
 UNITS = ("epoch", "seconds")
 
@@ -179,6 +179,6 @@ def _log_errors(axes: Axes) -> None:
 
 
 def _explain(figure: Figure, error: str) -> None:
-    """Say in the first panel alone what is drawn."""
+    """Label the axis and add the legend in the first panel alone."""
     figure.axes[0].set_ylabel(error)
     figure.axes[0].legend(frameon=False)

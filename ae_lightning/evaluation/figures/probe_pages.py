@@ -1,4 +1,4 @@
-"""The pictures that show a claim: what the first layer looks for, what is mended and made up."""
+"""Figures that show a claim: first-layer filters, denoised images, decoder samples."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def filters(shown: FigureInput) -> dict[str, Figure]:
 
 
 def corruption(shown: FigureInput) -> dict[str, Figure]:
-    """Images corrupted in every way and what is made of them."""
+    """Images corrupted in every way and their reconstructions."""
     rows = {}
     for kind in CORRUPTIONS:
         spoilt = corrupted(shown.images, kind, STRENGTH)
@@ -37,7 +37,7 @@ def corruption(shown: FigureInput) -> dict[str, Figure]:
 
 
 def generated(shown: FigureInput) -> dict[str, Figure]:
-    """What the decoder makes of the plane, and the training images nearest to some of it."""
+    """Decoded grids of the plane, and decoder samples with their nearest training images."""
     if not (decoded := grids(shown.measured)):
         return {}
     shape = shown.data.shape

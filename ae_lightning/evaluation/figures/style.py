@@ -1,4 +1,4 @@
-"""What the figures share: one style, and images tiled into one picture."""
+"""Common style of the figures, and images tiled into one picture."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +24,7 @@ GAP = 2
 """Pixels between the images of a gallery."""
 
 INK = "gray_r"
-"""How grey images are drawn that are bright strokes on dark ground; photographs are as they are."""
+"""Colour map of grey images of bright strokes on dark ground; photographs are as they are."""
 
 
 def canvas(width: float, height: float) -> Figure:

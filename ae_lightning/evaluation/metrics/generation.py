@@ -1,4 +1,4 @@
-"""Claims: a decoder alone makes images from points in the plane, and its axes mean something."""
+"""Claims: a decoder alone generates images from 2-D codes, and the code's axes have a meaning."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ SHAPES = {"slant": slant, "hole": hole_area}
 
 
 class Grid(NamedTuple):
-    """An even grid over the plane of 2-D codes and what the decoder makes of it.
+    """An even grid over the plane of 2-D codes, decoded.
 
     ``codes`` is ``(rows, columns, 2)``: the first number grows with the column, the second with
     the row. ``images`` is ``(rows, columns, features)``.

@@ -1,4 +1,4 @@
-"""What the shape of a stroke is: its slant and its holes.
+"""Shape of strokes: slant and holes.
 
 Legend: ``images`` (images, height, width) in [0, 1], ink bright, row 0 at the top.
 """

@@ -1,4 +1,4 @@
-"""How well codes find documents of the same topics, where a document may have several.
+"""Retrieval metrics of document codes, where a document may have several topics.
 
 Legend: Q queries, D database documents, K code size, C labels, R levels of recall. Scoring takes
 the queries in chunks, so its memory grows with D, not with Q * D.

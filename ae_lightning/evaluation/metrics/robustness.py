@@ -1,4 +1,4 @@
-"""Claim: a denoising autoencoder has learnt to take noise away."""
+"""Claim: a denoising autoencoder has learnt to remove noise."""
 
 import torch
 from torch import Tensor

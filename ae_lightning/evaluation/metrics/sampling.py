@@ -1,4 +1,4 @@
-"""What the measures of claims share: test images in memory, seeded noise, passes in chunks."""
+"""Helpers of the claims' metrics: test images in memory, seeded noise, passes in chunks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ DRAWN = 10
 
 
 def one_of_each(data: PreparedDataset) -> NDArray[np.intp]:
-    """Places of the test images that are drawn: the first of each class, without labels the first.
+    """Indices of the test images in figures: the first of each class, without labels the first.
 
     They are ten at most, of classes evenly spread over all.
     """
@@ -61,5 +61,5 @@ def ratio(value: float, unit: float) -> float:
 
 
 def position_bits(stack: Stack) -> float:
-    """Bits an example that pass beside the code; 0 if the decoder can do with the code alone."""
+    """Bits an example that bypass the code; 0 if the decoder needs the code alone."""
     return sum(getattr(spec, "position_bits", 0.0) for spec in stack.specs)

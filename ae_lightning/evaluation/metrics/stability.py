@@ -35,10 +35,10 @@ def jacobian(measured: EncodedImages, count: int = JACOBIAN_IMAGES) -> Metrics:
 
 
 def shift(measured: EncodedImages, count: int = SHIFT_IMAGES) -> Metrics:
-    """Root mean square way of a code when its image gets noise, over the first test images.
+    """Root mean square change of a code when noise is added to its image.
 
-    The noise is normal with standard deviation 0.05, the images are ``count``; ``relative`` is
-    ``absolute`` divided as in :func:`jacobian`.
+    The noise is normal with standard deviation 0.05, the images are the first ``count`` of the test
+    part; ``relative`` is ``absolute`` divided as in :func:`jacobian`.
     """
     clean = first_images(measured, count)
     noise = SIGMA * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
@@ -48,7 +48,7 @@ def shift(measured: EncodedImages, count: int = SHIFT_IMAGES) -> Metrics:
 
 
 def spread(measured: EncodedImages) -> Metrics:
-    """Where the test codes lie.
+    """Spread and position of the test codes.
 
     ``rms`` is their root mean square distance from their mean, ``offset`` that mean's distance
     from 0, ``within_box`` the share of codes with all numbers in [-2, 2].

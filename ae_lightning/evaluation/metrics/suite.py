@@ -1,4 +1,4 @@
-"""What the lecture claims of single members of the family: one measure each, for every stack."""
+"""All metrics of the lecture's claims, each computed for every stack."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -12,7 +12,7 @@ from ae_lightning.evaluation.metrics.stability import jacobian, shift, spread
 
 
 def positions(measured: EncodedImages) -> Metrics:
-    """``bits`` an example that pass beside the code as positions of maxima; {} if none do."""
+    """``bits`` an example that bypass the code as positions of maxima; {} if none do."""
     bits = position_bits(measured.stack)
     return {"bits": bits} if bits else {}
 

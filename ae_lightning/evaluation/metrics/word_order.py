@@ -27,7 +27,7 @@ BAG = {
     "both_own": 0.0,
     "both_exact": 0.0,
 }
-"""What any code of the bag of words gets: ``s`` and ``s'`` have the same code."""
+"""Scores of any code of the bag of words: ``s`` and ``s'`` have the same code."""
 
 
 def order_pairs(
@@ -58,7 +58,7 @@ def order_pairs(
 
 @torch.inference_mode()
 def order_scores(layer: SequenceLayer, pairs: tuple[Tensor, Tensor]) -> Metrics:
-    """Does a layer, in evaluation mode, tell the orders of pairs apart?
+    """Scores of how well a layer, in evaluation mode, tells the orders of pairs apart.
 
     ``codes_differ``: share of pairs whose codes differ by more than rounding. ``matched``: share
     of pairs of which the right one of both ways to match codes with sequences is the likelier,

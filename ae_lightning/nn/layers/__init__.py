@@ -1,1 +1,1 @@
-"""The kinds of autoencoder layer, and what they are built from."""
+"""Kinds of autoencoder layer and their building blocks."""

@@ -1,4 +1,4 @@
-"""What every kind of autoencoder layer is: an encoder and its mirror, with one specification."""
+"""Base class of autoencoder layers: an encoder and its mirror, with one specification."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -34,7 +34,7 @@ class Spec(BaseModel):
 class AutoencoderLayer(nn.Module, ABC):
     """One encoder layer with its decoder: trained, saved and unrolled as a pair.
 
-    Hinton & Salakhutdinov (2006), Fig. 1, with any kind of layer in place of the machine.
+    Hinton & Salakhutdinov (2006), Fig. 1, with any kind of layer in place of the Boltzmann machine.
     ``positions`` are what a decoder needs besides the code: where each pooled maximum was, for
     unpooling with switches; None for every other layer.
     """

@@ -101,7 +101,7 @@ class ConvSpec(Spec):
 
     @property
     def position_bits(self) -> float:
-        """Bits per example that go past the code: where in its window each maximum was."""
+        """Bits per example that bypass the code: where in its window each maximum was."""
         return self.units * log2(self.pool**2) if self.unpooling == "switches" else 0.0
 
 
@@ -167,5 +167,5 @@ def _images(flat: Tensor, shape: tuple[int, int, int]) -> Tensor:
 
 
 def _flat(images: Tensor) -> Tensor:
-    """The reverse of :func:`_images`; no copy of what a convolution answers to its result."""
+    """The reverse of :func:`_images`; no copy for a convolution's output on its result."""
     return images.permute(0, 2, 3, 1).flatten(1)

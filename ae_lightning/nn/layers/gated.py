@@ -1,4 +1,4 @@
-"""Gated convolutions over sequences of states, and where in its sequence a state is.
+"""Gated convolutions over sequences of states, and sinusoidal position encodings.
 
 Legend: states are ``(batch, length, W)``, W their width.
 """
@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 
 def positions(places: Tensor, width: int) -> Tensor:
-    """Sines and cosines of places ``(length,)``, ``(length, W)``: Vaswani et al. (2017), 3.5."""
+    """Sinusoidal encodings ``(length, W)`` of places ``(length,)``: Vaswani et al. (2017), 3.5."""
     steps = torch.arange((width + 1) // 2, device=places.device)
     angles = places[:, None] * 10_000.0 ** (-2 * steps / width)
     return torch.cat([angles.sin(), angles.cos()], dim=1)[:, :width]

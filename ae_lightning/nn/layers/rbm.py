@@ -19,7 +19,7 @@ from ae_lightning.nn.layers.dense import DenseLayer, DenseSpec, TiedLayer
 
 
 class HiddenUnit(NamedTuple):
-    """A kind of hidden unit, by functions of what reaches it: ``a = W v + b`` (batch, units).
+    """A kind of hidden unit, by functions of its input ``a = W v + b`` (batch, units).
 
     ``log_partition`` is ``log sum_h exp(h.a)`` (an integral of ``exp(h.a - |h|^2 / 2)`` if
     Gaussian), of shape ``(batch,)``; ``sample`` draws from ``P(h|v)``, of the shape of ``a``.
@@ -116,9 +116,9 @@ def contrastive_divergence(
     """Free energy of the data less that of the chains that begin at them, averaged (scalar).
 
     A step down its gradient is the CD-k update, with ``P(h|v)`` and not samples in both phases:
-    ``dL/dW = <E[h|v] v^T>_chain - <E[h|v] v^T>_data`` and so on (Hinton 2002, "Training products
-    of experts by minimizing contrastive divergence"; Hinton & Salakhutdinov 2006, supporting
-    material). Its value is no figure to follow: it is near 0 for a machine that mixes slowly, too.
+    ``dL/dW = <E[h|v] v^T>_chain - <E[h|v] v^T>_data`` and so on (Hinton 2002, "Training products of
+    experts by minimizing contrastive divergence"; Hinton & Salakhutdinov 2006, supporting
+    material). Its value measures no progress: it is near 0 for a slowly mixing machine, too.
     """
     model = gibbs(layer, visible, steps, binary=binary)
     return (free_energy(layer, visible) - free_energy(layer, model)).mean()

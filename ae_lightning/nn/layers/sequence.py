@@ -146,12 +146,12 @@ class SequenceLayer(AutoencoderLayer):
         return self._next_logits(code, F.pad(shown, (1, 0), value=END))
 
     def bag_logits(self, code: Tensor) -> Tensor:
-        """What the code alone says of all tokens, ``(batch, V)``: no place, no tokens before."""
+        """Bag-of-words logits from the code alone, ``(batch, V)``: no places, no tokens before."""
         return F.linear(self.from_code(code), self.embedding.weight, self.decoder_bias)
 
     @torch.inference_mode()
     def generate(self, code: Tensor, limit: int) -> Tensor:
-        """The likeliest next token again and again, ``(batch, at most limit)``, then padding.
+        """Greedy decoding: the likeliest next tokens, ``(batch, at most limit)``, then padding.
 
         A sequence that was finished has an end token, one that was cut off at ``limit`` has none.
         """

@@ -2,7 +2,7 @@
 
 Legend: pooled ``(batch, maps, height / pool, width / pool)``; positions of the same shape, indices
 into ``height * width``; weight ``(maps, channels, kernel, kernel)`` with an odd kernel; bias
-``(channels,)``; answers are images ``(batch, channels, height, width)``. A deconvolution is a
+``(channels,)``; outputs are images ``(batch, channels, height, width)``. A deconvolution is a
 convolution with reversed kernels and zeros around the image.
 """
 

@@ -1,4 +1,4 @@
-"""What training on documents needs besides: their weighting, and targets around a document."""
+"""Training on documents with their neighbours' words as additional targets."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class NeighbourReconstruction(Reconstruction):
     """Reconstruct from a document its own words and those of its neighbours.
 
     Chaidaroon, Ebesu & Fang (2018), "Deep semantic text hashing with weak supervision", section
-    4.1, for any code: neighbours by the words themselves stand for what a document is about. A
+    4.1, for any code: neighbours by the words themselves stand for a document's topic. A
     share ``share`` of the target is the neighbours'.
     """
 

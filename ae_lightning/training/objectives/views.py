@@ -1,4 +1,4 @@
-"""Train on moved copies of images: reconstruct what was not moved, and agree about the code."""
+"""Training on augmented copies of images: reconstruct the original, contrast the codes."""
 
 from functools import partial
 
@@ -13,7 +13,7 @@ from ae_lightning.training.setup import Fit
 
 
 class ViewReconstruction(Reconstruction):
-    """Reconstruct an image from one moved copy; a second one's code should agree with the first's.
+    """Reconstruct an image from an augmented copy; a second copy's code should match the first's.
 
     A training batch ``(batch, copies + 1, features)`` holds the image and its copies, a validation
     batch the images alone.
@@ -25,13 +25,13 @@ class ViewReconstruction(Reconstruction):
         self.views: Views = how.views
 
     def example(self, batch: Tensor) -> tuple[Tensor, Tensor]:
-        """A copy and what it is a copy of, both ``(batch, features)``; in validation the same."""
+        """A copy and its original, both ``(batch, features)``; in validation the same."""
         if not self.training:
             return super().example(batch)
         return batch[:, 1], self.stack.target(batch[:, 0])
 
     def regularizer(self, batch: Tensor, x: Tensor, code: Tensor) -> Tensor | float:
-        """The weighted penalties, disagreement with the second copy among them.
+        """The weighted penalties, the contrastive loss of both copies among them.
 
         Codes of all ranks are compared, so that it does not depend on their number.
         """

@@ -14,7 +14,7 @@ SEARCHES: dict[str, Callable[[Query], bool]] = {
     "documents": documents.search,
     "images": images.search,
 }
-"""How examples are searched, by what they are."""
+"""Search command by the kind of examples."""
 
 
 def search(

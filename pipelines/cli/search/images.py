@@ -70,7 +70,7 @@ def _check(asked: Query) -> None:
 
 
 def _paths(asked: Query) -> Iterator[Path]:
-    """The files that are asked for; what is not there, or an empty folder, is told."""
+    """The files of the query; absent ones and empty folders are reported."""
     for path in map(Path, asked.words):
         if path.is_dir():
             names = picture_files(path)

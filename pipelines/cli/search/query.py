@@ -9,7 +9,7 @@ from ae_lightning.data.prepared import PreparedDataset
 
 @dataclass(frozen=True)
 class Query:
-    """What a person asks of a ``variant`` on ``data``: the command line's words and options."""
+    """A search with a ``variant`` on ``data``: the command line's words and options."""
 
     variant: str
     data: PreparedDataset

@@ -1,1 +1,1 @@
-"""The lecture's claims: what decides on each, by theme."""
+"""The lecture's claims and the criteria of their verdicts, by theme."""

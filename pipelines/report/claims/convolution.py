@@ -55,7 +55,7 @@ def convolutional(results: Results) -> Judgement:
 
 
 def unpooling(results: Results) -> Judgement:
-    """Both ways must reconstruct, and from the code alone."""
+    """Unpooling with switches and by repeating: both must reconstruct, from the code alone."""
     names = ("conv-switches", "conv-repeat")
     dense, *errors = (results.figure(name, "reconstruction.sse") for name in ("deep-30", *names))
     bits = [results.optional(name, "positions.bits") or 0 for name in names]
@@ -77,7 +77,7 @@ def unpooling(results: Results) -> Judgement:
 
 
 def deconvolution(_: Results) -> Judgement:
-    """Both ways are computed now, in double precision."""
+    """Deconvolution against convolution, both computed now, in double precision."""
     from pipelines.report.claims.deconvolution import SHAPES, largest_differences
 
     differences = largest_differences()

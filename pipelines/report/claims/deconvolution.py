@@ -28,7 +28,7 @@ SHAPES = (
 
 
 def by_convolution(images: Tensor, weight: Tensor, shape: Shape) -> Tensor:
-    """What ``conv_transpose2d`` gives, by ``conv2d``.
+    """The result of ``conv_transpose2d``, computed by ``conv2d``.
 
     ``images`` ``(batch, inputs, height, width)`` get ``stride - 1`` zeros between neighbours and
     zeros around; ``weight`` ``(inputs, outputs, kernel, kernel)`` is reversed in both directions.
@@ -44,7 +44,7 @@ def by_convolution(images: Tensor, weight: Tensor, shape: Shape) -> Tensor:
 
 
 def largest_differences(seed: int = 0) -> list[float]:
-    """Of both ways on random tensors, relative to the largest output, for each of ``SHAPES``."""
+    """Differences of both on random tensors, relative to the largest output, per ``SHAPES``."""
     random = torch.Generator().manual_seed(seed)
     return [_difference(shape, random) for shape in SHAPES]
 

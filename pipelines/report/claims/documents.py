@@ -30,7 +30,7 @@ LARGER = (10, 128)
 
 
 def words(results: Results) -> Judgement:
-    """Words weighed find more than words; codes that know of other words find more still, or not.
+    """Retrieval by words: tf-idf against binary weights, codes of 128 numbers against tf-idf.
 
     Documents without a common word have the inner product 0, whatever they mean; a code can match
     them.
@@ -58,7 +58,7 @@ def words(results: Results) -> Judgement:
 
 
 def topics(results: Results) -> Judgement:
-    """By topic, against LSA at each code size; by keywords, with each code size."""
+    """Retrieval by topic against LSA at each code size; by keywords with each code size."""
     plane, lsa = (precisions(results, name) for name in ("text-2", "lsa-2"))
     larger = {
         size: (precisions(results, f"text-{size}"), precisions(results, f"lsa-{size}"))
@@ -93,7 +93,7 @@ def topics(results: Results) -> Judgement:
 
 
 def sequences(results: Results) -> Judgement:
-    """Order, which a bag has not; the words themselves; topics, where a bag is strong."""
+    """Sequence code against bags of words: word order, exact words, retrieval by topic."""
     pairs, matched, exact = (
         results.figure("seq2seq", f"order.{name}") for name in ("pairs", "matched", "exact")
     )

@@ -1,4 +1,4 @@
-"""The claim of finding images: by their pixels, or by a code."""
+"""The claim of image retrieval: by pixels, or by a code."""
 
 from pipelines.report.claims.judging import (
     POINT,
@@ -19,7 +19,7 @@ MOST = 0.5
 
 
 def images(results: Results) -> Judgement:
-    """Pixels against the deep code, and against PCA of as many numbers."""
+    """Retrieval by the deep code against pixels, and against PCA of as many numbers."""
     pixels, pca, deep = (precisions(results, name) for name in ("pixels", "pca-256", "image-256"))
     parts = [
         Criterion(

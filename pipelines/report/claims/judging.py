@@ -1,4 +1,4 @@
-"""How a verdict comes about: parts of a claim, each a rule with what was measured.
+"""Verdicts on claims: parts of a claim, each a rule with the measured figures.
 
 All parts met: the claim holds; none: it does not; some: it depends. Rules are stated in the
 sentence that the page shows. Where there are seeds, means differ if they are more than two standard
@@ -52,7 +52,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Picture:
-    """A file below ``artifacts/`` that shows a claim, and what one sees there."""
+    """A file below ``artifacts/`` that shows a claim, and its caption."""
 
     file: str
     caption: str
@@ -73,7 +73,7 @@ Table = tuple[list[str], list[list[str]]]
 
 
 def judgement(parts: Sequence[Criterion], table: Table, note: str = "") -> Judgement:
-    """Judge by ``parts``; ``note`` is what one should know besides, and decides nothing."""
+    """Judge by ``parts``; ``note`` is a remark that decides nothing."""
     met = [one for part in parts for one in part.met]
     verdict: Verdict = "holds" if all(met) else "depends" if any(met) else "does not hold"
     because = "It holds if " + ", and if ".join(str(part) for part in parts)

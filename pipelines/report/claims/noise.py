@@ -1,4 +1,4 @@
-"""Claims of noise: a net that removes it, and a code that hardly notices it."""
+"""Claims of noise: a net that removes it, and a code that hardly changes with it."""
 
 from pipelines.report.claims.judging import (
     CHANCE,
@@ -23,7 +23,7 @@ PLAIN, DENOISING, CONTRACTIVE = "deep-30", "denoising-30", "contractive-30"
 
 
 def denoising(results: Results) -> Judgement:
-    """Nearer to the clean image than the spoilt one, and than what a plain net makes of it."""
+    """Denoised images against the corrupted ones, and against a plain net's reconstructions."""
     found = {
         (kind, strength): (
             results.figure(DENOISING, f"corruption.{kind}.input@{strength}"),

@@ -1,4 +1,4 @@
-"""Claims of codes of two numbers: what lies together there, and what their decoder draws."""
+"""Claims of codes of two numbers: neighbours in the plane, and decoded images."""
 
 from pipelines.report.claims.judging import (
     POINT,
@@ -63,7 +63,7 @@ DISTANCES = {
 
 
 def generates(results: Results) -> Judgement:
-    """What a grid over the codes' range decodes to lies as near to digits as digits do."""
+    """Images decoded on a grid over the codes' range are as near to digits as digits are."""
     grid = results.figure("deep-2", "generation.own.distance")
     real = results.figure("deep-2", "generation.reference.distance")
     part = Criterion(

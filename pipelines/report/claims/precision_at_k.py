@@ -1,4 +1,4 @@
-"""Precisions at several depths of a list of what was found, side by side."""
+"""Precision at several depths of a ranking, side by side."""
 
 from collections.abc import Sequence
 
@@ -16,10 +16,10 @@ def precisions(results: Results, variant: str, depths: Sequence[int] = DEPTHS) -
 
 
 def ahead(ours: Sequence[float], theirs: Sequence[float], by: float = POINT) -> list[bool]:
-    """At each depth: by more than a margin?"""
+    """Whether ours is ahead by more than a margin, at each depth."""
     return [one - other > by for one, other in zip(ours, theirs, strict=True)]
 
 
 def said(values: Sequence[float]) -> str:
-    """Precisions in the order of their depths."""
+    """Precisions as text, in the order of their depths."""
     return " / ".join(map(share, values))

@@ -66,9 +66,9 @@ def deep(results: Results) -> Judgement:
 
 
 def tied(results: Results) -> Judgement:
-    """Half of the parameters, less overfitting, no need of it.
+    """Tied weights: half of the parameters, less overfitting, no need of it.
 
-    What one training's gap is worth is seen from two untied nets that differ in their start alone.
+    How far gaps differ by chance is seen from two untied nets that differ in their start alone.
     """
     names = ("deep-30", "tied-30", "scratch-30")
     size, tied_size = (results.figure(name, "model.parameters") for name in names[:2])
@@ -102,7 +102,7 @@ def tied(results: Results) -> Judgement:
 
 
 def wide(results: Results) -> Judgement:
-    """A copier gives back uniform noise as well; with an L1 penalty a wide layer should not."""
+    """A wide layer may copy: uniform noise shows it; with an L1 penalty it should not."""
     names = ("overcomplete", "overcomplete-l1")
     plain, sparse = (results.figure(name, "copying.noise_explained") for name in names)
     many, few = (results.figure(name, "activity.share") for name in names)

@@ -54,7 +54,7 @@ def start(results: Results, ours: str) -> Judgement:
 
 
 def _within(results: Results, ours: str) -> Criterion:
-    """The part of equal seconds, which only validation errors have."""
+    """The criterion at equal seconds, on validation errors, as only these are known over time."""
     seconds = results.repeated(RANDOM, "within.seconds")
     random = _spread(results, RANDOM, "within.sse")
     begun = "sse" in results.comparison[ours]["within"]
@@ -100,7 +100,7 @@ def _with_sd(spread: tuple[float, float]) -> str:
 
 
 def labels(results: Results) -> Judgement:
-    """Seed by seed: is the pretrained start ahead of the random one, by how many labels?"""
+    """A pretrained start against the random one, seed by seed, by number of labels."""
     taught = {name: results.taught(name, "pretrained") for name in CLASSIFIERS}
     parts = [part for name, found in taught.items() for part in _few_and_all(name, found)]
     random = results.taught("classifier", "random")
@@ -137,7 +137,7 @@ def _ahead(value: Mapping[str, Any]) -> bool:
 
 
 def _standard_error(value: Mapping[str, Any]) -> float:
-    """Of a mean difference; without end for a single seed, of which nothing is sure."""
+    """Standard error of a mean difference; infinite for a single seed."""
     found = value.get("se")
     return found if isinstance(found, float) else inf
 
