@@ -66,11 +66,14 @@ def flow(
     force: Annotated[bool, typer.Option(help="Run stages even if nothing changed.")] = False,
 ) -> None:
     """Rebuild stages or variants with Prefect. Example: ae flow deep-30 --workers 2."""
-    from pipelines.orchestration import flow
-    from pipelines.tracking import queries
+    from pipelines.orchestration import start
 
-    queries.close_orphans()
-    if not flow.run(targets or [], workers, force):
+    def close_orphans() -> None:
+        from pipelines.tracking import queries
+
+        queries.close_orphans()
+
+    if not start.run(targets or [], workers, force, before=close_orphans):
         raise typer.Exit(1)
 
 

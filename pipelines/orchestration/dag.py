@@ -1,19 +1,21 @@
 """DVC's graph as plain data: stages and their dependencies.
 
-``dvc.yaml`` is the only place that names stages and edges; here they are read from DVC's own
-commands, in processes of their own, so that DVC's import is never part of ours.
+``dvc.yaml`` is the only place that names stages and edges; here they are read by DVC itself, in a
+process of its own, so that DVC's import is never part of ours.
 """
 
 import difflib
 import json
-import re
+import os
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any, Self
 
 from ae_lightning.errors import UserError
 from pipelines.orchestration import dvc
@@ -21,8 +23,8 @@ from pipelines.orchestration import dvc
 CODE = "code"
 """The stage that writes the code's digests, on which all others depend."""
 
-# A quoted name, in which \" and \\ are escaped; an arrow; or a bare word.
-_DOT_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|(->)|([^\s";\[\]{}]+)')
+ANSWERS = "pipelines.orchestration.dvc_answers"
+"""The program that imports DVC."""
 
 
 @dataclass(frozen=True)
@@ -87,58 +89,70 @@ _MEANINGS: tuple[Callable[[str, str], bool], ...] = (
 )
 
 
-def parse(dot: str, names: Iterable[str]) -> Graph:
-    """Build the graph from the output of ``dvc dag --dot``.
+class DvcReader:
+    """A DVC process that reads a project once, and answers for its graph and what has changed."""
 
-    Args:
-        dot: The text; an edge ``"a" -> "b"`` says that b stands on a.
-        names: The stages' addresses. Other nodes, such as ``data.dvc``, are nobody's task and
-            are left out.
-    """
-    upstream: dict[str, set[str]] = {name: set() for name in names}
-    for line in dot.splitlines():
-        match [_word(token) for token in _DOT_TOKEN.finditer(line)]:
-            case [above, "->", below, *_] if above in upstream and below in upstream:
-                upstream[below].add(above)
-    return Graph({stage: frozenset(above) for stage, above in upstream.items()})
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", ANSWERS],
+            cwd=root,
+            env={**os.environ, "DVC_NO_ANALYTICS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
+    def __enter__(self) -> Self:
+        return self
 
-def _word(token: re.Match[str]) -> str:
-    quoted, arrow, bare = token.groups()
-    return re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else arrow or bare
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()  # it only reads
+        self._process.communicate()
+
+    def graph(self) -> Graph:
+        """The project's stages; other nodes of DVC's, such as ``data.dvc``, are nobody's task.
+
+        Raises:
+            UserError: DVC cannot read the project.
+        """
+        stages = self._answer()
+        return Graph({stage: frozenset(above) for stage, above in stages.items()})
+
+    def unchanged(self, graph: Graph) -> frozenset[str]:
+        """Return the stages that DVC would skip, found in one go; call :meth:`graph` before.
+
+        A stage below a changed one is not among them: whether it changes is known only when the one
+        above has run. What the stage ``code`` will write is known before, as code.yaml has been
+        refreshed. If DVC cannot tell (its lock is held), none is, and each will be asked apart.
+        """
+        try:
+            changed = set(self._answer(list(graph.stages)))
+        except UserError:
+            return frozenset()
+        below = (graph.downstream[stage] for stage in changed - {CODE})
+        return frozenset(graph.stages).difference(changed, *below)
+
+    def _answer(self, question: Sequence[str] = ()) -> Any:
+        asked = f"{json.dumps(question)}\n" if question else ""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(asked)
+            self._process.stdin.flush()
+        if line := self._process.stdout.readline():
+            return json.loads(line)
+        _, errors = self._process.communicate()
+        reason = dvc.explain(errors.splitlines()).meaning
+        raise UserError(f"DVC cannot read the project in {self.root}: {reason}")
 
 
 def read(root: Path) -> Graph:
-    """Ask DVC for the graph of the project at ``root``.
+    """The graph of the project at ``root``.
 
     Raises:
         UserError: DVC cannot read the project.
     """
-    commands = (("dag", "--dot"), ("stage", "list", "--name-only"))
-    with ThreadPoolExecutor(len(commands)) as pool:
-        dot, names = pool.map(lambda command: _ask(root, *command), commands)
-    return parse(dot, names.split("\n")[:-1])
-
-
-def unchanged(root: Path, graph: Graph) -> frozenset[str]:
-    """Return the stages that DVC would skip, found in one go.
-
-    A stage below a changed one is not among them: whether it changes is known only when the one
-    above has run. What the stage ``code`` will write is known before, as code.yaml has been
-    refreshed. If DVC cannot tell (its lock is held), none is, and each will be asked apart.
-    """
-    try:
-        status = json.loads(_ask(root, "status", "--json", *graph.stages))
-    except (UserError, json.JSONDecodeError):
-        return frozenset()
-    changed = set(status).intersection(graph.stages)
-    below = (graph.downstream[stage] for stage in changed - {CODE})
-    return frozenset(graph.stages).difference(changed, *below)
-
-
-def _ask(root: Path, *arguments: str) -> str:
-    answer = subprocess.run([*dvc.COMMAND, *arguments], cwd=root, capture_output=True, text=True)
-    if answer.returncode:
-        reason = dvc.explain(answer.stderr.splitlines()).meaning
-        raise UserError(f"`dvc {' '.join(arguments[:2])}` failed in {root}: {reason}")
-    return answer.stdout
+    with DvcReader(root) as reader:
+        return reader.graph()

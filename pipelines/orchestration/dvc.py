@@ -27,6 +27,7 @@ _BROKEN_RWLOCK = (
 _COMPLAINTS = (
     Complaint("dvc.lock' is invalid", _BROKEN_LOCK),
     Complaint("dvc.lock' validation failed", _BROKEN_LOCK),
+    Complaint("unable to read: 'dvc.lock'", _BROKEN_LOCK),
     Complaint("Unable to read RWLock-file", _BROKEN_RWLOCK),
     Complaint("rwlock' format error", _BROKEN_RWLOCK),
     Complaint(

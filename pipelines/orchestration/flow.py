@@ -7,6 +7,7 @@ its own as soon as the stages it stands on are done, so that independent ones ru
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -56,29 +57,23 @@ Future = PrefectConcurrentFuture[Outcome]
 
 _RETRY_DELAYS = [2.0, 10.0, 30.0]  # seconds, and only after what passes by itself
 _NIGHTLY = Cron("0 3 * * *", active=False)
+_planned: ContextVar[Plan | None] = ContextVar("planned", default=None)
+"""The plan of a flow that was started here; one that a server starts makes its own."""
 
 
-def run(targets: Sequence[str], workers: int | None = None, force: bool = False) -> bool:
-    """Bring stages up to date, with a Prefect server of our own where none is set up.
-
-    Args:
-        targets: Stages and variants, as :meth:`Graph.select` takes them; none for everything.
-        workers: Stages to run side by side; None for one per GPU, or per two cores, at most 4.
-        force: Run stages even if nothing changed.
+def run(plan: Plan, targets: Sequence[str]) -> bool:
+    """Carry out the plan for some targets, with a Prefect server of our own where none is set up.
 
     Returns:
         Whether every stage ended well.
-
-    Raises:
-        UserError: An unknown target, a wrong setting, or another flow runs in this checkout.
     """
-    with only_flow(repository_root()), sigterm_exits(), ExitStack() as server:
-        Plan.read(repository_root(), targets)  # a slip is told before a server starts
+    with sigterm_exits(), ExitStack() as server:
         if PREFECT_API_URL.value() is None:
             url = server.enter_context(temporary_server())
             server.enter_context(temporary_settings({PREFECT_API_URL: url}))
             server.callback(_send_the_rest)
-        state = stages(list(targets), workers, force, return_state=True)
+        _planned.set(plan)
+        state = stages(list(targets), plan.workers, plan.force, return_state=True)
     error = state.result(raise_on_failure=False)
     if isinstance(error, Exception) and not isinstance(error, FailedRun | CancelledRun):
         raise error
@@ -105,7 +100,7 @@ def stages(targets: list[str], workers: int | None = None, force: bool = False) 
     """Bring the given stages and variants up to date, with all that they stand on."""
     root = repository_root()
     with only_flow(root):
-        plan = Plan.read(root, targets, workers, force)
+        plan = _planned.get() or Plan.read(root, targets, workers, force)
         show_plan(plan.graph, plan.settled, plan.workers)
         group = Group()
 

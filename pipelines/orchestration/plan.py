@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+import yaml
+
 from pipelines.code_digest import digests
-from pipelines.orchestration import dag
-from pipelines.orchestration.dag import Graph
+from pipelines.orchestration.dag import CODE, DvcReader, Graph
 from pipelines.orchestration.gpus import Devices, of_this_machine
 from pipelines.orchestration.run_stage import run_stage, stage_timeout
 from pipelines.orchestration.subprocesses import Group
@@ -22,6 +22,7 @@ class Plan:
     Attributes:
         root: The project.
         graph: The stages.
+        settled: Those that DVC has found unchanged.
         devices: The GPUs that they share.
         workers: How many run side by side.
         timeout: Seconds that each may take; None for any.
@@ -30,6 +31,7 @@ class Plan:
 
     root: Path
     graph: Graph
+    settled: frozenset[str]
     devices: Devices
     workers: int
     timeout: float | None
@@ -41,21 +43,24 @@ class Plan:
     ) -> Self:
         """Make the plan for some targets from DVC's graph and the environment's variables.
 
+        DVC is asked once code.yaml is that of this code.
+
         Raises:
             UserError: A target is unknown, or a variable has a value that it cannot have.
         """
-        whole = dag.read(root)
-        graph, devices = whole.select(targets), of_this_machine(whole.stages)
-        return cls(root, graph, devices, workers or devices.workers, stage_timeout(), force)
+        with DvcReader(root) as reader:
+            if has_code_stage(root):
+                digests.refresh(root)
+            whole = reader.graph()
+            graph, devices = whole.select(targets), of_this_machine(whole.stages)
+            timeout = stage_timeout()
+            settled = frozenset() if force else reader.unchanged(graph)
+        return cls(root, graph, settled, devices, workers or devices.workers, timeout, force)
 
-    @cached_property
-    def settled(self) -> frozenset[str]:
-        """The stages that DVC has found unchanged, asked once code.yaml is that of this code."""
-        if self.force:
-            return frozenset()
-        if dag.CODE in self.graph.stages:
-            digests.refresh(self.root)
-        return dag.unchanged(self.root, self.graph)
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether every stage is up to date."""
+        return self.settled == set(self.graph.stages)
 
     def bring(
         self, stage: str, group: Group, emit: Callable[[str], None], flow_run_id: str
@@ -73,3 +78,12 @@ class Plan:
         )
         emit(f"{outcome.how} in {outcome.seconds:.1f} s")
         return outcome
+
+
+def has_code_stage(root: Path) -> bool:
+    """Whether a project's stages go by what code means; what is wrong with dvc.yaml, DVC tells."""
+    try:
+        said = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))
+        return CODE in said["stages"]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, LookupError, TypeError):
+        return False

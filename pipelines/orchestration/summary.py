@@ -104,6 +104,17 @@ def _datasets(root: Path) -> dict[str, str]:
     return {name: entry["data"] for name, entry in variants.items() if "data" in entry}
 
 
+def show_begin() -> None:
+    """Say at once what the first seconds are for."""
+    _console.print("Asking DVC what has changed ...")
+
+
+def show_up_to_date(targets: Sequence[str], graph: Graph, seconds: float) -> None:
+    """Say that nothing is to be done."""
+    what = f"{', '.join(targets)} {'is' if len(targets) == 1 else 'are'}" if targets else "All is"
+    _console.print(f"{what} up to date ({len(graph.stages)} stages, {seconds:.0f} s)")
+
+
 def show_plan(graph: Graph, settled: Collection[str], workers: int) -> None:
     """Say what will run; DVC has already found the ``settled`` stages unchanged."""
     todo = [stage for stage in graph.order if stage not in settled]

@@ -24,11 +24,13 @@ stages:
       outs: ["out/begin-${item}", "out/end-${item}"]
 """
 RUN = """
+import signal
 import sys
 from ae_lightning.errors import UserError
-from pipelines.orchestration import flow
+from pipelines.orchestration import start
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
 try:
-    good = flow.run(sys.argv[1:], 3)
+    good = start.run(sys.argv[1:], 3)
 except UserError as error:
     sys.exit(f"told: {error}")
 heavy = {"torch", "lightning", "mlflow", "dvc"} & set(sys.modules)

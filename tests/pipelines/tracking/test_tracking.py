@@ -18,8 +18,9 @@ from tests.conftest import wait_for
 
 SLEEP = "time.sleep(600)"
 HOLD = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
 from pipelines.tracking import api as tracking
 with tracking.start(experiment="toy", name="held", stage="finetune", parameters=dict()) as run:
     print(run.id, flush=True)

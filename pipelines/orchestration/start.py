@@ -1,0 +1,43 @@
+"""Start of a flow: Prefect, which takes seconds, is loaded only if there is something to do."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from pipelines.orchestration.lock import only_flow
+from pipelines.orchestration.plan import Plan
+from pipelines.orchestration.summary import show_begin, show_up_to_date
+from pipelines.tracking.provenance import repository_root
+
+
+def run(
+    targets: Sequence[str],
+    workers: int | None = None,
+    force: bool = False,
+    *,
+    before: Callable[[], object] = lambda: None,
+) -> bool:
+    """Bring stages up to date; Prefect is not started if they are.
+
+    Args:
+        targets: Stages and variants, as :meth:`Graph.select` takes them; none for everything.
+        workers: Stages to run side by side; None for one per GPU, or per two cores, at most 4.
+        force: Run stages even if nothing changed.
+        before: Called once there is something to do.
+
+    Returns:
+        Whether every stage ended well.
+
+    Raises:
+        UserError: An unknown target, a wrong setting, or another flow runs in this checkout.
+    """
+    began, root = time.monotonic(), repository_root()
+    with only_flow(root):
+        show_begin()
+        plan = Plan.read(root, targets, workers, force)
+        if plan.nothing_to_do:
+            show_up_to_date(targets, plan.graph, time.monotonic() - began)
+            return True
+        before()
+        from pipelines.orchestration import flow
+
+        return flow.run(plan, targets)
