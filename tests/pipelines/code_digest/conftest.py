@@ -7,15 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.code_digest import digests
+from pipelines.code_digest.reach import Reach
+from pipelines.code_digest.source import Source
 from tests.pipelines.code_digest.small_project import write_project
 
 ROOT = Path(__file__).parents[3]
+SHARED = Reach(Source())
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project of small data, which is the working folder."""
+    """A project of small data, which is the working folder; our code is read once for all tests."""
     write_project(tmp_path)
+    monkeypatch.setattr(digests, "Reach", lambda source: SHARED)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
