@@ -57,6 +57,11 @@ def by_muon(stage: str, words: str) -> bool:
     return "'optimizer': 'muon'" in words or stage in TOGETHER
 
 
+def evaluates(stage: str, words: str) -> bool:
+    """Whether images are evaluated."""
+    return stage == "evaluate" and "'kind': 'documents'" not in words
+
+
 def anything(stage: str, words: str) -> bool:
     """Every item."""
     return True
@@ -90,11 +95,40 @@ EDITS = (
     Edit(
         "new penalty",
         {
-            "nn/penalties.py": replace(
-                '"contractive": contractive,',
-                '"contractive": contractive,\n    "l3": lambda s, x, c: l2(c),',
+            "config/layers.py": replace(
+                "    contractive: PenaltyWeight = 0.0",
+                "    contractive: PenaltyWeight = 0.0\n    l3: PenaltyWeight = 0.0",
+            ),
+            "nn/penalties.py": lambda text: replace('"l2", ', '"l2", "l3", ')(
+                replace(
+                    '    "contractive": contractive,',
+                    '    "contractive": contractive,\n    "l3": lambda s, x, c: l2(c),',
+                )(text)
+            ),
+        },
+    ),
+    Edit(
+        "new objective",
+        {
+            "config/layers.py": replace(
+                "    views: Annotated[",
+                "    halves: Annotated[bool, OBJECTIVE] = False\n    views: Annotated[",
+            ),
+            "training/objectives/table.py": replace(
+                '    "views": TrainingObjective(',
+                '    "halves": TrainingObjective(lambda item: Reconstruction),\n'
+                '    "views": TrainingObjective(',
+            ),
+        },
+    ),
+    Edit(
+        "new metric of images",
+        {
+            "evaluation/metrics/suite.py": replace(
+                '    "activity": activity,', '    "activity": activity,\n    "again": activity,'
             )
         },
+        evaluates,
     ),
     Edit(
         "new kind of layer",

@@ -23,13 +23,23 @@ LossName = Literal["matching", "cross-entropy", "squared-error", "multinomial"]
 OptimizerName = Literal["adamw", "sgd", "muon"]
 ScheduleName = Literal["constant", "linear", "cosine", "one-cycle"]
 CorruptionName = Literal["mask", "gaussian", "salt-and-pepper"]
-PenaltyName = Literal["l1", "l2", "contractive"]
 UnpoolingName = Literal["switches", "repeat", "transposed"]
 LayerKind = Literal["dense", "tied", "conv", "rbm"]
 WeightsName = Literal["binary", "counts", "log-counts", "tfidf"]
 
 
 Strength = Annotated[float, Field(gt=0, le=1)]
+
+PENALTY = "penalty"
+"""Marks the settings that weigh a penalty: each has the name of a row of ``PENALTIES``."""
+
+PenaltyWeight = Annotated[NonNegativeFloat, PENALTY]
+
+OBJECTIVE = "objective"
+"""Marks the settings that ask for an objective: each has the name of a row of ``OBJECTIVES``."""
+
+RECONSTRUCTION = "reconstruction"
+"""The objective where no setting asks for another."""
 
 
 OF_KIND = {"conv": ("kernel", "pool", "unpooling"), "rbm": ("cd_steps",)}
@@ -96,16 +106,24 @@ class Objective(FrozenModel):
     augments the input image, not its target.
     """
 
-    l1: NonNegativeFloat = 0.0
-    l2: NonNegativeFloat = 0.0
-    contractive: NonNegativeFloat = 0.0
+    l1: PenaltyWeight = 0.0
+    l2: PenaltyWeight = 0.0
+    contractive: PenaltyWeight = 0.0
     corruption: dict[CorruptionName, Strength] = Field({})
-    views: Views | None = None
+    views: Annotated[Views | None, OBJECTIVE] = None
+
+    @property
+    def objective(self) -> str:
+        """Name of the training objective: the setting that asks for one."""
+        fields = type(self).model_fields
+        asked = (n for n in fields if OBJECTIVE in fields[n].metadata and getattr(self, n))
+        return next(asked, RECONSTRUCTION)
 
     @property
     def penalties(self) -> dict[str, float]:
         """Penalties on the code with a weight, by name."""
-        weights = {"l1": self.l1, "l2": self.l2, "contractive": self.contractive}
+        fields = type(self).model_fields
+        weights = {name: getattr(self, name) for name in fields if PENALTY in fields[name].metadata}
         return {name: weight for name, weight in weights.items() if weight}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import (
     Field,
@@ -13,7 +13,15 @@ from pydantic import (
 )
 
 from ae_lightning.config.datasets import FrozenModel
-from ae_lightning.config.layers import ActivationName, Item, Layer, Strength, Training, WeightsName
+from ae_lightning.config.layers import (
+    OBJECTIVE,
+    ActivationName,
+    Item,
+    Layer,
+    Strength,
+    Training,
+    WeightsName,
+)
 
 VariantKind = Literal["autoencoder", "pca", "lsa", "vectors", "sequence"]
 
@@ -71,7 +79,7 @@ class Variant(Item):
     layer: Literal["dense", "tied"] = "dense"
     activation: ActivationName = "gelu"
     code_activation: ActivationName = "linear"
-    neighbours: Neighbours | None = None
+    neighbours: Annotated[Neighbours | None, OBJECTIVE] = None
     sequence: Sequence = Sequence()
     train: Training = Training()
 

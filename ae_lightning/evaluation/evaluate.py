@@ -1,7 +1,6 @@
 """Evaluation of one variant: scores, figures and codes, written together."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -17,21 +16,25 @@ from ae_lightning.nn.stack import Stack
 from ae_lightning.registry import NamedBy
 from ae_lightning.training.curve import read_curve
 
-
-@dataclass(frozen=True)
-class Kind:
-    """Evaluation of variants on one kind of data, and the data's own baseline."""
-
-    evaluate: Callable[[EvaluationInput], EvaluationResult]
-    baseline: Callable[[PreparedDataset], Metrics]
-
-
-KINDS: Annotated[dict[str, Kind], NamedBy(values=("dataset.kind",))] = {
-    "idx": Kind(images.STROKES.evaluate, images.STROKES.baseline),
-    "npy": Kind(images.PICTURES.evaluate, images.PICTURES.baseline),
-    "folder": Kind(images.PICTURES.evaluate, images.PICTURES.baseline),
-    "documents": Kind(documents.evaluate_documents, documents.baseline),
+KINDS: Annotated[
+    dict[str, Callable[[EvaluationInput], EvaluationResult]], NamedBy(values=("dataset.kind",))
+] = {
+    "idx": images.STROKES.evaluate,
+    "npy": images.PICTURES.evaluate,
+    "folder": images.PICTURES.evaluate,
+    "documents": documents.evaluate_documents,
 }
+"""Evaluation of variants by the data's kind."""
+
+BASELINES: Annotated[
+    dict[str, Callable[[PreparedDataset], Metrics]], NamedBy(values=("dataset.kind",))
+] = {
+    "idx": images.pixel_baseline,
+    "npy": images.byte_baseline,
+    "folder": images.byte_baseline,
+    "documents": documents.baseline,
+}
+"""Scores of the raw examples by the data's kind."""
 
 TRAINING = ("seconds", "memory_mb")
 """Columns of a learning curve whose last values are the cost of the training."""
@@ -54,9 +57,7 @@ def evaluate(
     peak. Writes ``metrics.json``, the figures as PNG, ``codes.npz`` and the folder ``plane``;
     returns the metrics.
     """
-    found = KINDS[data.kind].evaluate(
-        EvaluationInput(name, stack, data, environment, baseline, curve)
-    )
+    found = KINDS[data.kind](EvaluationInput(name, stack, data, environment, baseline, curve))
     metrics: Metrics = rounded(found.metrics)
     if learned := read_curve(curve):
         metrics["training"] = {

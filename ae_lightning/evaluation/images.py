@@ -1,6 +1,6 @@
 """Evaluation of a variant on images: scores, claims and figures beside PCA of the code's size."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ae_lightning.data.prepared import SPLITS, PreparedDataset
@@ -23,25 +23,29 @@ SEEN = 10_000
 """Training images whose errors are measured where measuring all of them takes minutes."""
 
 
+def pixel_baseline(data: PreparedDataset) -> Metrics:
+    """Scores of strokes' raw pixels; nothing without labels."""
+    return {"pixels": pixel_scores(data)} if data.labelled else {}
+
+
+def byte_baseline(data: PreparedDataset) -> Metrics:
+    """Scores of photographs' raw bytes; nothing without labels."""
+    return {"pixels": byte_scores(data)} if data.labelled else {}
+
+
 @dataclass(frozen=True)
 class ImageEvaluation:
     """Scores and figures of variants on one kind of images.
 
-    ``raw`` scores the raw examples, ``kept`` are the splits whose codes are stored, ``seen`` is the
-    number of training images whose errors are measured (all of them with None), ``greys`` the
-    colour map of grey images.
+    ``kept`` are the splits whose codes are stored, ``seen`` is the number of training images whose
+    errors are measured (all of them with None), ``greys`` the colour map of grey images.
     """
 
-    raw: Callable[[PreparedDataset], Metrics]
     measures: Mapping[str, Measure]
     pages: Sequence[Page]
     kept: Sequence[str]
     greys: str = INK
     seen: int | None = None
-
-    def baseline(self, data: PreparedDataset) -> Metrics:
-        """Scores of the raw examples by name; nothing without labels."""
-        return {"pixels": self.raw(data)} if data.labelled else {}
 
     def evaluate(self, case: EvaluationInput) -> EvaluationResult:
         """Everything about a variant.
@@ -73,10 +77,10 @@ def same_size(case: EvaluationInput) -> EncodedImages:
     return EncodedImages.of(pca_stack(case.data, components), case.data, case.environment)
 
 
-STROKES = ImageEvaluation(pixel_scores, FOR_STROKES, (*PAGES, *CLAIM_PAGES), ("validation", "test"))
+STROKES = ImageEvaluation(FOR_STROKES, (*PAGES, *CLAIM_PAGES), ("validation", "test"))
 """Bright strokes on dark ground, as in MNIST."""
 
 PICTURES = ImageEvaluation(
-    byte_scores, FOR_PICTURES, (*PAGES, neighbours, *CLAIM_PAGES), SPLITS, greys="gray", seen=SEEN
+    FOR_PICTURES, (*PAGES, neighbours, *CLAIM_PAGES), SPLITS, greys="gray", seen=SEEN
 )
 """Photographs and drawings, grey or in colour."""

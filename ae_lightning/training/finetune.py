@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Annotated
 
 import lightning
 
 from ae_lightning.config.variants import Variant
 from ae_lightning.data.prepared import PreparedDataset
-from ae_lightning.data.sampler import in_memory
 from ae_lightning.data.text.corpus import Corpus
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack, chain_specs
@@ -18,13 +16,12 @@ from ae_lightning.training.closed_form import lsa_stack, pca_stack
 from ae_lightning.training.curve import write_curve
 from ae_lightning.training.fit import fit
 from ae_lightning.training.input_transform import fit_input_transform, weighting
-from ae_lightning.training.objectives.documents import NeighbourReconstruction, with_neighbours
 from ae_lightning.training.objectives.sequences import (
     SequenceReconstruction,
     examples,
     sequence_stack,
 )
-from ae_lightning.training.objectives.views import ViewReconstruction
+from ae_lightning.training.objectives.table import OBJECTIVES
 from ae_lightning.training.setup import Fit
 
 
@@ -49,14 +46,9 @@ def backpropagation(variant: Variant, below: Stack, data: PreparedDataset, how: 
     stack = Stack(
         [*below.layers, *checkpoint.build(new).layers], fit_input_transform(variant, data, below)
     )
-    if neighbours := variant.neighbours:
-        how = replace(how, module=partial(NeighbourReconstruction, share=neighbours.share))
-        return fit(stack, *with_neighbours(stack, data, neighbours), how)
-    if how.views:
-        how = replace(how, module=ViewReconstruction)
-    limit = how.environment.memory_limit_mb
-    train, validation = (in_memory(data.inputs(split), limit) for split in ("train", "validation"))
-    return fit(stack, train, validation, how)
+    objective = OBJECTIVES[variant.objective]
+    examples = objective.examples(stack, data, variant, how.environment.memory_limit_mb)
+    return fit(stack, *examples, replace(how, module=objective.module(variant)))
 
 
 def vectors(variant: Variant, below: Stack, data: PreparedDataset, how: Fit) -> Stack:

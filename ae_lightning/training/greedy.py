@@ -17,7 +17,7 @@ from ae_lightning.nn.stack import Stack
 from ae_lightning.registry import NamedBy
 from ae_lightning.training.module import Reconstruction
 from ae_lightning.training.objectives.contrastive_divergence import ContrastiveDivergence
-from ae_lightning.training.objectives.views import ViewReconstruction
+from ae_lightning.training.objectives.table import OBJECTIVES
 from ae_lightning.training.setup import Fit
 
 
@@ -67,7 +67,7 @@ def tiny(layer: AutoencoderLayer) -> None:
 
 
 def _reconstruction(layer: Layer) -> Callable[[Stack, Fit], Reconstruction]:
-    return ViewReconstruction if layer.views else Reconstruction
+    return OBJECTIVES[layer.objective].module(layer)
 
 
 @dataclass(frozen=True)

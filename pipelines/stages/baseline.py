@@ -5,7 +5,7 @@ from ae_lightning.config.environment import environment
 from ae_lightning.config.params import load, pick
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.distributed.launch import together
-from ae_lightning.evaluation.evaluate import KINDS
+from ae_lightning.evaluation import evaluate
 from ae_lightning.files import rounded, write_json
 
 
@@ -14,4 +14,5 @@ def run(name: str) -> None:
     pick(load().datasets, name, "dataset")
     data = PreparedDataset.open(PREPARED / name)
     with together(environment(), needed=False):
-        write_json(rounded(KINDS[data.kind].baseline(data)), BASELINES / name / "metrics.json")
+        scores = evaluate.BASELINES[data.kind](data)
+        write_json(rounded(scores), BASELINES / name / "metrics.json")

@@ -18,7 +18,6 @@ from ae_lightning.nn.corruption import CORRUPTIONS
 from ae_lightning.nn.layers.conv import UNPOOLINGS
 from ae_lightning.nn.losses import LOSSES
 from ae_lightning.nn.optim import OPTIMIZERS, SCHEDULES
-from ae_lightning.nn.penalties import PENALTIES
 from ae_lightning.nn.term_weighting import WEIGHTS
 from ae_lightning.training.finetune import FITTERS
 from ae_lightning.training.greedy import KINDS
@@ -336,7 +335,6 @@ def test_params_are_frozen():
         (layers.LayerKind, KINDS),
         (layers.CorruptionName, CORRUPTIONS),
         (layers.UnpoolingName, UNPOOLINGS),
-        (layers.PenaltyName, PENALTIES),
         (layers.WeightsName, WEIGHTS),
     ],
 )

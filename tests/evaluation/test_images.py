@@ -10,7 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from ae_lightning.config.environment import Environment
 from ae_lightning.evaluation import image_scores
-from ae_lightning.evaluation.evaluate import KINDS, evaluate
+from ae_lightning.evaluation.evaluate import BASELINES, KINDS, evaluate
 from ae_lightning.evaluation.figures import image_pages
 from ae_lightning.evaluation.image_scores import EncodedImages, is_linear, spread_out
 from ae_lightning.evaluation.metrics.sampling import one_of_each
@@ -39,7 +39,7 @@ def evaluated(tmp_path, monkeypatch):
     def of(stack, data):
         write_curve([], tmp_path / "curve.csv")
         options = {"curve": tmp_path / "curve.csv", "folder": tmp_path / "out"}
-        baseline = KINDS[data.kind].baseline(data)
+        baseline = BASELINES[data.kind](data)
         metrics = evaluate("deep", stack, data, ENVIRONMENT, baseline=baseline, **options)
         assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == metrics
         drawn = {path.stem for path in (tmp_path / "out" / "figures").iterdir()}
@@ -51,6 +51,7 @@ def evaluated(tmp_path, monkeypatch):
 
 def test_pictures_have_their_neighbours_drawn_and_all_codes_kept(colours, evaluated):
     assert KINDS["npy"] == KINDS["folder"]
+    assert BASELINES["npy"] == BASELINES["folder"]
     stack = deep(colours, 6, 3)
     metrics, drawn, codes = evaluated(stack, colours)
     assert drawn == FIGURES
@@ -162,7 +163,7 @@ def test_ten_classes_of_many_are_shown_and_ten_images_without_labels(colours, un
 
 def test_photographs_are_drawn_as_they_are_and_strokes_as_ink(unlabelled, tiny):
     for data, greys in ((unlabelled, "gray"), (tiny, "gray_r")):
-        kind = KINDS[data.kind].evaluate.__self__
+        kind = KINDS[data.kind].__self__
         shown = image_pages.FigureInput(None, None, None, {}, kind.greys)
         assert shown.greys == greys
 

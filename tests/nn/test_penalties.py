@@ -1,9 +1,9 @@
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import torch
 
-from ae_lightning.config.layers import Objective, PenaltyName
-from ae_lightning.nn import checkpoint
+from ae_lightning.config.layers import PENALTY, Objective
+from ae_lightning.nn import checkpoint, penalties
 from ae_lightning.nn.penalties import PENALTIES, l1, l2
 from ae_lightning.nn.stack import chain_specs
 
@@ -16,9 +16,14 @@ def test_by_hand():
 
 
 def test_the_table_has_a_row_for_every_weight_of_the_configuration():
-    assert set(PENALTIES) == set(get_args(PenaltyName))
-    everything = Objective(l1=0.1, l2=0.2, contractive=0.3)
-    assert set(everything.penalties) == set(PENALTIES)
+    weights = {name for name, field in Objective.model_fields.items() if PENALTY in field.metadata}
+    assert weights == set(PENALTIES)
+    assert set(Objective(**dict.fromkeys(weights, 0.1)).penalties) == weights
+
+
+def test_every_row_is_named_by_its_weight():
+    _, named_by = get_args(get_type_hints(penalties, include_extras=True)["PENALTIES"])
+    assert set(named_by.switches) == set(PENALTIES)
 
 
 def test_rows_take_the_code_from_one_pass():

@@ -3,16 +3,19 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipelines.code_digest import digests
+from pipelines.code_digest.digests import FILE
 from pipelines.code_digest.reach import Reach
 from pipelines.code_digest.source import Source
 from tests.pipelines.code_digest.small_project import write_project
 
 ROOT = Path(__file__).parents[3]
+DVC = (sys.executable, "-m", "dvc")
 SHARED = Reach(Source())
 
 
@@ -26,20 +29,29 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def dvc(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "dvc", *words]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run([*DVC, *words], capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with the real dvc.yaml, under git and DVC, its first data set prepared."""
+    folder = tmp_path_factory.mktemp("repository")
+    write_project(folder)
+    shutil.copy(ROOT / "dvc.yaml", folder)
+    shutil.copy(ROOT / ".dvcignore", folder)
+    for package in ("ae_lightning", "pipelines"):
+        (folder / package).symlink_to(ROOT / package)
+    for command in (["git", "init", "-q"], [*DVC, "init", "-q"]):
+        subprocess.run(command, check=True, cwd=folder)
+    (folder / ".gitignore").write_text("/artifacts\n")
+    subprocess.run([*DVC, "repro", "-q", "prepare@strokes"], check=True, cwd=folder)
+    return folder
 
 
 @pytest.fixture
-def versioned(project: Path) -> Path:
-    """The project with the real dvc.yaml, under git and DVC, its first data set prepared."""
-    shutil.copy(ROOT / "dvc.yaml", project)
-    shutil.copy(ROOT / ".dvcignore", project)
-    for package in ("ae_lightning", "pipelines"):
-        (project / package).symlink_to(ROOT / package)
-    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
-        subprocess.run(command, check=True)
-    (project / ".gitignore").write_text("/artifacts\n")
-    done = dvc("repro", "prepare@strokes")
-    assert done.returncode == 0, done.stderr
-    return project
+def versioned(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """That project as the working folder; its code.yaml is mended afterwards."""
+    monkeypatch.chdir(repository)
+    good = FILE.read_text()
+    yield repository
+    FILE.write_text(good)

@@ -35,7 +35,7 @@ class Tracer:
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> None:
         code = frame.f_code
-        if event != "call" or code in self.codes or code.co_filename not in MODULE_OF:
+        if code in self.codes or code.co_filename not in MODULE_OF:
             return
         above: FrameType | None = frame
         while above is not None:
@@ -46,13 +46,13 @@ class Tracer:
             self.codes.add(code)
 
     def __enter__(self) -> "Tracer":
-        threading.setprofile(self)
-        sys.setprofile(self)
+        threading.settrace(self)
+        sys.settrace(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        sys.setprofile(None)
-        threading.setprofile(None)
+        sys.settrace(None)
+        threading.settrace(None)  # type: ignore[arg-type]
 
 
 @cache
