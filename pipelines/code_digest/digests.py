@@ -35,7 +35,7 @@ Chosen = Mapping[str, Item]
 
 @dataclass(frozen=True)
 class Project:
-    """What params.yaml says, as the items that stages are run for."""
+    """The items of params.yaml that stages are run for."""
 
     params: Params
     classifiers: Mapping[str, Classifier]
@@ -141,7 +141,7 @@ def _digest(reach: Reach, stage: str, item: Item) -> str:
 
 
 def content(project: Project, source: Source) -> dict[str, Any]:
-    """What code.yaml says: versions of what computes, and the digests."""
+    """Content of code.yaml: versions of the numerical libraries, and all digests."""
     versions = [f"{library} {version(library).partition('+')[0]}" for library in LIBRARIES]
     return {"versions": ", ".join(versions), **digests(project, source)}
 

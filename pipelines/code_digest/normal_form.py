@@ -131,7 +131,7 @@ class _Writer:
         return self.source.meaning(self.module, name)
 
     def _of_module(self, node: ast.expr) -> Meaning | None:
-        """What a name, or an attribute of a module of ours, stands for."""
+        """Meaning of a name, or of an attribute of a module of ours."""
         if isinstance(node, ast.Name):
             return self._meaning(node.id)
         if isinstance(node, ast.Attribute):

@@ -1,4 +1,4 @@
-"""What of the code an item of params.yaml reaches, and the digest of what that means."""
+"""The definitions that an item of params.yaml reaches, and the digest of their meaning."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Reach:
         return sha256(*sorted(colours.values()))
 
     def _used(self, definition: Definition, rows: set[str], item: Item) -> Iterator[NormalForm]:
-        """What counts of a definition that is used by way of ``rows``."""
+        """Normal forms of a definition; of a table those of the item's rows and of ``rows``."""
         if definition not in self._tables:
             self._tables[definition] = Table.read(self.source, definition)
         table = self._tables[definition]
@@ -143,7 +143,7 @@ def _colour(forms: Iterable[NormalForm], colours: Mapping[Definition, str]) -> s
 
 
 def _computing(statement: ast.stmt) -> ast.stmt | None:
-    """What of a settings module computes something, instead of reading or checking it."""
+    """The part of a settings module's statement that computes, instead of reading or checking."""
     if isinstance(statement, ast.FunctionDef):
         return None
     if not isinstance(statement, ast.ClassDef):

@@ -153,7 +153,7 @@ class Source:
         return module.statements[definition.name] if definition.name else module.effects
 
     def meaning(self, module: str, name: str) -> Meaning | None:
-        """What a global name in a module stands for; None for builtins."""
+        """Meaning of a global name in a module; None for builtins."""
         source = self.module(module)
         if name in source.statements:
             return Definition(module, name)
@@ -161,7 +161,7 @@ class Source:
         return self.resolve(found.path) if isinstance(found, External) else found
 
     def resolve(self, path: str) -> Meaning | None:
-        """What a full dotted name stands for, through the imports of our modules."""
+        """Meaning of a full dotted name, through the imports of our modules."""
         if path in self.paths:
             return Module(path)
         parent, _, name = path.rpartition(".")
@@ -170,17 +170,18 @@ class Source:
         return External(path)
 
     def data_files(self, package: str) -> list[Path]:
-        """Files beside a package's modules that are no Python, such as a page's scripts."""
+        """Files in a package's folders without modules, such as a page's scripts in ``assets``."""
         path = self.paths[package]
         if path.name != "__init__.py":
             return []
-        folders = [path.parent, *(f for f in path.parent.iterdir() if _holds_data(f))]
+        folders = [folder for folder in path.parent.iterdir() if _holds_data(folder)]
         files = (file for folder in folders for file in folder.iterdir())
-        return sorted(file for file in files if file.is_file() and file.suffix != ".py")
+        return sorted(file for file in files if file.is_file() and not file.name.startswith("."))
 
 
 def _holds_data(folder: Path) -> bool:
-    return folder.is_dir() and folder.name != "__pycache__" and not any(folder.glob("*.py"))
+    hidden = folder.name.startswith((".", "__"))
+    return folder.is_dir() and not hidden and not any(folder.glob("*.py"))
 
 
 def _installed(package: str) -> Path:
