@@ -25,7 +25,7 @@ def _stage(stage: str, *names: str | int) -> None:
 
 @app.command(rich_help_panel=STAGES)
 def code() -> None:
-    """Write what the code means for each stage and item, by which DVC tells what is stale."""
+    """Write code.yaml: digests of the code of each stage, by which DVC tells what is stale."""
     from pipelines.stages import code
 
     code.run()
