@@ -232,6 +232,11 @@ class _Writer:
                     outside.update(found)
         return {name: meaning for name, meaning in names.items() if name not in outside}
 
+    def _JoinedStr(self, node: ast.JoinedStr) -> None:
+        # Python 3.12.0 and 3.12.1 end a format such as {x:<{width}} with an empty text.
+        parts = [part for part in node.values if getattr(part, "value", None) != ""]
+        self._all("JoinedStr(", [parts])
+
     # What is for people and for type checkers
 
     def _Expr(self, node: ast.Expr) -> None:

@@ -1,11 +1,14 @@
 """What changes a definition's meaning and what does not, on a package of a few lines."""
 
+import ast
+import copy
 from pathlib import Path
 
 import pytest
 
 from ae_lightning.errors import UserError
 from pipelines.code_digest import reach as module
+from pipelines.code_digest.normal_form import normal_form
 from pipelines.code_digest.reach import Reach
 from pipelines.code_digest.source import Definition, Source
 from pipelines.code_digest.tables import Item
@@ -231,6 +234,17 @@ def test_a_module_that_is_passed_on_counts_as_a_whole(of) -> None:
     """Anything of it may be taken from it by name."""
     work = "from ae_lightning import helpers\n\n\ndef run(x):\n    return getattr(helpers, x)\n"
     assert of(work) != of(work, HELPERS.replace("x - 1", "x - 2"))
+
+
+def test_an_f_string_means_the_same_to_every_python(tmp_path: Path) -> None:
+    [stated] = ast.parse("f'{x:<{width}} of {y!r}'").body
+    again = copy.deepcopy(stated)
+    again.value.values[0].format_spec.values.append(ast.Constant(""))  # as Python 3.12.1 has it
+    digest(tmp_path, {"pipelines/work.py": WORK, "ae_lightning/helpers.py": HELPERS})
+    forms = {
+        normal_form(Source(tmp_path), "pipelines", [each], "").digest for each in (stated, again)
+    }
+    assert len(forms) == 1
 
 
 def test_files_beside_a_module_count(of) -> None:
