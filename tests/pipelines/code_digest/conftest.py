@@ -1,5 +1,6 @@
 """A project of small data, with and without DVC."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -28,8 +29,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def with_ae() -> dict[str, str]:
+    """The environment in which the stages' command ``ae`` is found, whoever started the tests."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return {**os.environ, "PATH": path}
+
+
 def dvc(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*DVC, *words], capture_output=True, text=True)
+    return subprocess.run([*DVC, *words], capture_output=True, text=True, env=with_ae())
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +51,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for command in (["git", "init", "-q"], [*DVC, "init", "-q"]):
         subprocess.run(command, check=True, cwd=folder)
     (folder / ".gitignore").write_text("/artifacts\n")
-    subprocess.run([*DVC, "repro", "-q", "prepare@strokes"], check=True, cwd=folder)
+    command = [*DVC, "repro", "-q", "prepare@strokes"]
+    subprocess.run(command, check=True, cwd=folder, env=with_ae())
     return folder
 
 
