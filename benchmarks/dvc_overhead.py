@@ -46,9 +46,7 @@ def checkout(commit: str, folder: Path) -> Path:
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(str(path))
-    for source in (folder / "data" / "reuters" / "documents.jsonl",):  # a file of a folder
-        source.parent.mkdir(parents=True, exist_ok=True)
-        source.write_text("{}")
+    (folder / "data" / "reuters" / "documents.jsonl").write_text("{}")  # a dependency by itself
     run(*DVC, "commit", "--force", "--quiet", at=folder)
     said = run(*DVC, "status", at=folder)
     if "up to date" not in said:

@@ -64,9 +64,11 @@ class Project:
 
     def repeats(self) -> Chosen:
         """Every variant that is repeated, with its layers, which are pretrained anew."""
-        found = {name: self.variants()[name] for name in self.params.repeats.variants}
-        whole = {_definition(Params)}
-        return {name: replace(item, classes=item.classes | whole) for name, item in found.items()}
+        variants, whole = self.variants(), {_definition(Params)}
+        return {
+            name: replace(variants[name], classes=variants[name].classes | whole)
+            for name in self.params.repeats.variants
+        }
 
     def graded(self) -> Chosen:
         """Every classifier, with its layers."""
@@ -155,8 +157,8 @@ def refresh(root: Path = Path()) -> None:
     project, path = Project.load(root / "params.yaml"), root / FILE
     text = HEADER + yaml.safe_dump(content(project, Source()), sort_keys=False)
     if not path.exists() or path.read_bytes() != text.encode():
-        with replaced_file(path) as partial_:
-            partial_.write_text(text, encoding="utf-8")
+        with replaced_file(path) as partial:
+            partial.write_text(text, encoding="utf-8")
 
 
 def check(stage: str, name: str | None = None, path: Path = FILE) -> None:

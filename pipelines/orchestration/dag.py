@@ -146,13 +146,3 @@ class DvcReader:
         _, errors = self._process.communicate()
         reason = dvc.explain(errors.splitlines()).meaning
         raise UserError(f"DVC cannot read the project in {self.root}: {reason}")
-
-
-def read(root: Path) -> Graph:
-    """The graph of the project at ``root``.
-
-    Raises:
-        UserError: DVC cannot read the project.
-    """
-    with DvcReader(root) as reader:
-        return reader.graph()

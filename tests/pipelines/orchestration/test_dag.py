@@ -26,6 +26,11 @@ def graph_of(stages: dict[str, list[str]]) -> dag.Graph:
     return dag.Graph({stage: frozenset(above) for stage, above in stages.items()})
 
 
+def read(root: Path) -> dag.Graph:
+    with dag.DvcReader(root) as reader:
+        return reader.graph()
+
+
 @pytest.fixture
 def small() -> dag.Graph:
     return graph_of(STAGES)
@@ -71,7 +76,7 @@ def test_downstream_holds_the_stage_and_all_that_stands_on_it(small: dag.Graph) 
 
 def test_a_folder_without_dvc_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot read the project in .*: you are not inside of"):
-        dag.read(tmp_path)
+        read(tmp_path)
 
 
 DOT_EDGE = re.compile(r'"(?P<above>.*)" -> "(?P<below>.*)";')
@@ -83,7 +88,7 @@ def test_the_graph_is_what_dvc_dag_shows() -> None:
     command = [*dvc.COMMAND, "dag", "--dot"]
     dot = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     edges = {match.group("below", "above") for match in DOT_EDGE.finditer(dot.stdout)}
-    found = dag.read(ROOT)
+    found = read(ROOT)
     assert {(below, above) for below, uppers in found.stages.items() for above in uppers} == {
         (below, above) for below, above in edges if not above.endswith(".dvc")
     }

@@ -91,8 +91,9 @@ def test_a_persons_mistake_is_told_once_and_not_tried_again(toy: Path) -> None:
 def test_a_dvc_lock_that_a_kill_cut_short(one: Path, before: str) -> None:
     lock = one / "dvc.lock"
     lock.write_text(lock.read_text().partition(before)[0])
-    with pytest.raises(UserError, match=r"dvc\.lock is broken.*`git checkout dvc\.lock`"):
-        dag.read(one)
+    broken = pytest.raises(UserError, match=r"dvc\.lock is broken.*`git checkout dvc\.lock`")
+    with dag.DvcReader(one) as reader, broken:
+        reader.graph()
     with pytest.raises(StageError, match=r"dvc\.lock is broken.*delete it"):
         bring(one)
     lock.unlink()  # as told
