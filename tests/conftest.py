@@ -1,17 +1,22 @@
-"""Options of the suite, and a tiny data set that every stage can run on."""
+"""Options of the suite, and a tiny data set that every stage can run on.
+
+What takes seconds to import is imported by those that use it: the process that hands out the tests
+reads this file, too, before any other process starts.
+"""
+
+from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import torch
 
-from ae_lightning.config.datasets import Documents
-from ae_lightning.data.prepare import prepare
-from ae_lightning.data.prepared import PreparedDataset
+if TYPE_CHECKING:
+    from ae_lightning.data.prepared import PreparedDataset
 
 MARKED = {"slow": "--runslow", "smoke": "--runsmoke"}
 
@@ -53,9 +58,20 @@ def _no_telemetry(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "true")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_core() -> Iterator[None]:
+    """Every core has a process of tests: more threads of NumPy's and SciPy's wait in circles."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
     """Tiny products only wait for each other's threads."""
+    import torch
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -87,6 +103,10 @@ def note(number: int) -> dict[str, object]:
 @pytest.fixture
 def notes(tmp_path: Path) -> PreparedDataset:
     """Prepared documents: 60 training, 20 validation and 20 test notes on three subjects."""
+    from ae_lightning.config.datasets import Documents
+    from ae_lightning.data.prepare import prepare
+    from ae_lightning.data.prepared import PreparedDataset
+
     path = tmp_path / "notes.jsonl"
     path.write_text("".join(json.dumps(note(number)) + "\n" for number in range(100)))
     queries = {"crude barrel": ("oil",), "wheat harvest": ("wheat",)}
@@ -99,7 +119,13 @@ def notes(tmp_path: Path) -> PreparedDataset:
 @pytest.fixture
 def tiny(tmp_path: Path) -> PreparedDataset:
     """Prepared bars: 96 training, 24 validation and 32 test images of 8 by 8, four classes."""
-    folder = tmp_path / "artifacts" / "prepared" / "tiny"
+    return prepared_bars(tmp_path / "artifacts" / "prepared" / "tiny")
+
+
+def prepared_bars(folder: Path) -> PreparedDataset:
+    """The same in a folder of the caller's, for a fixture that several tests share."""
+    from ae_lightning.data.prepared import PreparedDataset
+
     folder.mkdir(parents=True)
     for seed, (split, examples) in enumerate({"train": 96, "validation": 24, "test": 32}.items()):
         images, labels = bars(examples, seed)

@@ -22,7 +22,7 @@ LIMIT = 2000
 
 
 # With a closed form, greedy layers, none, convolutions, a bag of words, sequences and moved copies;
-# tests/test_params.py trains them all.
+# tests/config/test_params_yaml.py trains them all.
 KEPT = (
     "pca-2",
     "deep-30",

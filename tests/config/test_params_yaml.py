@@ -31,7 +31,8 @@ from ae_lightning.training.sweep import Sweep
 ROOT = Path(__file__).parents[2]
 PARAMS = load(ROOT / "params.yaml")
 CLASSIFIERS = load_classifiers(ROOT / "params.yaml")
-BATCH, EXAMPLES, DOCUMENTS = 20, 40, 200
+EXAMPLES, DOCUMENTS = 40, 200
+BATCHES = {"mnist": EXAMPLES // 2, "reuters": (DOCUMENTS - EXAMPLES) // 2, "cifar10": EXAMPLES // 2}
 
 
 def noise(folder: Path, kind: str = "idx", shape: tuple[int, ...] = (28, 28)) -> PreparedDataset:
@@ -90,7 +91,7 @@ def data_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Prepare
 
 
 def how(item: Layer | Variant, folder: Path) -> Fit:
-    training = item.train.model_copy(update={"epochs": 1, "batch_size": BATCH})
+    training = item.train.model_copy(update={"epochs": 1, "batch_size": BATCHES[item.data]})
     return replace(Fit.of(item, Environment(), resume=folder), training=training)
 
 
@@ -120,7 +121,8 @@ def test_classifier_runs(
     chain: Callable[[str], Stack],
     tmp_path: Path,
 ) -> None:
-    train = CLASSIFIERS[name].train.model_copy(update={"epochs": 1, "batch_size": BATCH})
+    few = {"epochs": 1, "batch_size": EXAMPLES // 2, "draws": EXAMPLES}
+    train = CLASSIFIERS[name].train.model_copy(update=few)
     shrunk = {"labels": ("all",), "seeds_of_all": 1, "train": train}
     classifier = CLASSIFIERS[name].model_copy(update=shrunk)
     below, data = chain(classifier.input), data_of(classifier.data)

@@ -13,6 +13,7 @@ from ae_lightning.evaluation.classifiers import answers, by_start, differences, 
 from ae_lightning.evaluation.figures.label_budget import error_curves, mistakes
 from ae_lightning.nn.classifier import Classifier as Net
 from ae_lightning.nn.classifier import ClassifierCheckpoint
+from tests.conftest import prepared_bars
 from tests.training.conftest import ENVIRONMENT
 from tests.training.test_sweep import TRAIN, below, sweep
 
@@ -59,9 +60,11 @@ def test_answers_are_the_likeliest_classes(tiny):
     np.testing.assert_array_equal(said, net(x).argmax(1))
 
 
-@pytest.fixture
-def graded(tiny, tmp_path):
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
     """Two classifiers in artifacts/, of which only the first was started at random."""
+    tmp_path = tmp_path_factory.mktemp("graded")
+    tiny = prepared_bars(tmp_path / "artifacts" / "prepared" / "tiny")
     evaluation, known = tmp_path / "artifacts" / "grades", {}
     for name, starts in {"judge": ["pretrained", "random"], "clerk": ["frozen"]}.items():
         one = sweep(tiny, tmp_path / name, labels=[8, "all"], seeds=2, starts=starts, train=TRAIN)

@@ -1,5 +1,6 @@
 """A toy DVC project, and the flow over it in a process of its own as a person would start it."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,22 @@ except UserError as error:
 heavy = {"torch", "lightning", "mlflow", "dvc"} & set(sys.modules)
 sys.exit(f"imported {heavy}" if heavy else 0 if good else 1)
 """
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store without runs; MLflow takes seconds to make the tables."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture(scope="module")
+def database(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store for the module's tests."""
+    return Path(shutil.copy(empty_store, tmp_path_factory.mktemp("store")))
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import io
 import json
 import shutil
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -337,19 +336,3 @@ def test_a_terminal_gets_what_it_can_show(artifacts, monkeypatch):
     _, *lines = shown.getvalue().decode("ascii").splitlines()
     assert len(lines) == 10
     assert all("?ooooo" in line and line.endswith("o?") and len(line) == 60 for line in lines)
-
-
-def test_search_loads_no_training_library(artifacts):
-    code = (
-        "import sys; from ae_lightning.search.documents import DocumentIndex; "
-        f"assert DocumentIndex.open('lsa-4').search({QUERY!r}); "
-        "print({'lightning', 'mlflow', 'prefect', 'dvc', 'matplotlib'} & set(sys.modules))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={"PYTHONPATH": str(ROOT), "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "set()\n"

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -323,25 +322,6 @@ def test_nothing_readable_is_a_failure_and_no_montage(artifacts, capsys, monkeyp
     output, errors = capsys.readouterr()
     assert (output, errors.count("\n")) == ("", 1)
     assert not Path("out.png").exists()
-
-
-def test_search_loads_no_training_library(artifacts):
-    save(np.zeros((8, 8), "u1"))
-    code = (
-        "import sys; from pathlib import Path; "
-        "from ae_lightning.data.images.decode import read_picture; "
-        "from ae_lightning.search.images import ImageIndex; index = ImageIndex.open('pca'); "
-        "assert index.search(read_picture(Path('query.png'), index.data.shape)[None]); "
-        "print({'lightning', 'mlflow', 'prefect', 'dvc', 'matplotlib'} & set(sys.modules))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={"PYTHONPATH": str(ROOT), "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "set()\n"
 
 
 def test_codes_that_dvc_did_not_record_are_told(artifacts, capsys, monkeypatch):

@@ -27,24 +27,28 @@ def said() -> dict[str, Any]:
     return dict(yaml.safe_load(FILE.read_text()))
 
 
-def test_every_item_of_every_stage_of_dvc_yaml_has_a_digest() -> None:
-    found = digests.content(Project.load(ROOT / "params.yaml"), Source())
+@pytest.fixture(scope="module")
+def content() -> dict[str, Any]:
+    """What code.yaml has to say, of the project's own params.yaml."""
+    return dict(digests.content(Project.load(ROOT / "params.yaml"), Source()))
+
+
+def test_every_item_of_every_stage_of_dvc_yaml_has_a_digest(content: dict[str, Any]) -> None:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    assert set(found) == {"versions", *stages} - {"code"}
+    assert set(content) == {"versions", *stages} - {"code"}
     for stage, definition in stages.items():
         if (table := definition.get("foreach", "")[2:-1]) in params:
-            assert set(found[stage]) == set(params[table])
+            assert set(content[stage]) == set(params[table])
             used = definition["do"]["params"][-1]["code.yaml"]
             assert used == ["versions", f"{stage}.${{key}}"]
         elif stage not in ("code", "repeat"):
             assert definition["params"][-1]["code.yaml"] == ["versions", stage]
 
 
-def test_code_yaml_in_git_is_that_of_the_code() -> None:
-    assert yaml.safe_load((ROOT / FILE).read_text()) == digests.content(
-        Project.load(ROOT / "params.yaml"), Source()
-    ), "run `ae code` and see what became stale: `dvc status`"
+def test_code_yaml_in_git_is_that_of_the_code(content: dict[str, Any]) -> None:
+    stale = "run `ae code` and see what became stale: `dvc status`"
+    assert yaml.safe_load((ROOT / FILE).read_text()) == content, stale
 
 
 def test_dvc_reads_every_digest_as_the_text_that_it_is(project: Path) -> None:

@@ -29,11 +29,6 @@ TASKS = {
 }
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    return tmp_path_factory.mktemp("store") / "mlflow.db"
-
-
 @pytest.fixture(autouse=True)
 def project(tmp_path, monkeypatch, database, tiny, notes, request):
     """Two variants of images and two of documents, all evaluated; names are the test's own."""

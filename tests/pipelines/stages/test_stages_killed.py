@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
+from pipelines.cli.main import main
 from tests.conftest import bars
 
 AE = str(Path(sys.executable).with_name("ae"))
@@ -136,8 +137,13 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
     assert not list((folder / "artifacts" / "prepared").iterdir())
 
 
-def test_an_unknown_variant_gets_the_nearest_names(tmp_path: Path) -> None:
-    process = start(make_project(tmp_path), "finetune", "dep")
-    _, errors = process.communicate()
-    assert process.returncode == 2
-    assert errors == "ae: params.yaml: variants: unknown variant 'dep'; there is deep\n"
+def test_an_unknown_variant_gets_the_nearest_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(make_project(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["ae", "finetune", "dep"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    line = "ae: params.yaml: variants: unknown variant 'dep'; there is deep\n"
+    assert capsys.readouterr().err == line

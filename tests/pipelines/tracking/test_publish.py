@@ -18,11 +18,6 @@ from pipelines.tracking.publish import publish
 CURVE = "epoch,seconds,train/loss,val/loss,val/sse\n0,1.0,3.0,2.5,9.0\n1,2.0,2.0,1.5,8.0\n"
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    return tmp_path_factory.mktemp("store") / "mlflow.db"
-
-
 @pytest.fixture(autouse=True)
 def checkout(tmp_path, monkeypatch, database, request):
     """A repository with one layer and one evaluated variant; the dataset is the test's own."""

@@ -28,12 +28,6 @@ with tracking.start(experiment="toy", name="held", stage="finetune", parameters=
 """
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    """One store for the module: MLflow takes seconds to make the tables."""
-    return tmp_path_factory.mktemp("store") / "mlflow.db"
-
-
 @pytest.fixture(autouse=True)
 def checkout(tmp_path, monkeypatch, database):
     """An empty repository with the module's store."""
