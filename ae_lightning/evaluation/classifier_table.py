@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ae_lightning.config.classifiers import Classifier
-from ae_lightning.evaluation.classifiers import Metrics, curve_of, paired
+from ae_lightning.evaluation.errors_by_labels import Metrics, curve_of, paired
 from ae_lightning.evaluation.figures.label_budget import error_curves
 from ae_lightning.files import replaced, rounded, write_json
 

@@ -14,7 +14,8 @@ from ae_lightning.config.classifiers import Run
 from ae_lightning.config.environment import Environment
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.data.sampler import Array, in_memory, in_order, loader, to_unit
-from ae_lightning.evaluation.figures.label_budget import Curve, error_curves, mistakes
+from ae_lightning.evaluation.errors_by_labels import Errors, Metrics, curve_of, differences, seeds
+from ae_lightning.evaluation.figures.label_budget import error_curves, mistakes
 from ae_lightning.evaluation.seeds import spread
 from ae_lightning.files import replaced, rounded, write_json
 from ae_lightning.nn.classifier import Classifier, ClassifierCheckpoint
@@ -25,9 +26,6 @@ from ae_lightning.training.trainer import trainer_settings
 BATCH = 2000
 SHOWN = 20
 """Most often misclassified images that are drawn."""
-
-Metrics = dict[str, Any]
-Errors = Mapping[Run, float]
 
 
 class ClassifierPrediction(lightning.LightningModule):
@@ -120,51 +118,6 @@ def by_start(errors: Errors) -> Metrics:
         values = list(seeds(errors, start, labels).values())
         found.setdefault(start, {})[f"error@{labels}"] = spread(values)
     return found
-
-
-def seeds(errors: Errors, start: Any, labels: Any) -> dict[int, float]:
-    """Errors of one start and number of labels, by seed."""
-    return {run.seed: error for run, error in errors.items() if run[:2] == (start, labels)}
-
-
-def differences(errors: Errors) -> Metrics:
-    """``{start: {"error@LABELS": paired}}``: by how much each start is ahead of the random one."""
-    found: Metrics = {}
-    for start, labels in dict.fromkeys((run.start, run.labels) for run in errors):
-        random = seeds(errors, "random", labels)
-        if start != "random" and random:
-            both = paired(random, seeds(errors, start, labels))
-            found.setdefault(start, {})[f"error@{labels}"] = both
-    return found
-
-
-def paired(first: Mapping[int, float], second: Mapping[int, float]) -> dict[str, float]:
-    """How much smaller the ``second`` errors are, for seeds that both have.
-
-    ``mean`` and its standard error ``se`` (without one for a single seed), and ``p`` of a two-sided
-    paired t-test (where it is defined: some differences vary).
-    """
-    common = [seed for seed in first if seed in second]
-    difference = np.array([first[seed] - second[seed] for seed in common])
-    found = {"mean": float(difference.mean()), "seeds": len(common)}
-    if len(common) > 1:
-        found["se"] = float(stats.sem(difference))
-        if found["se"] > 0:
-            found["p"] = float(stats.ttest_1samp(difference, 0).pvalue)
-    return found
-
-
-def curve_of(metrics: Metrics, start: str) -> Curve:
-    """Number of labels to mean error and its standard deviation, for drawing."""
-    return {
-        metrics["labels"]["all"] if labels == "all" else int(labels): (
-            error["mean"],
-            error.get("sd", 0.0),
-        )
-        for labels, error in (
-            (key.removeprefix("error@"), value) for key, value in metrics[start].items()
-        )
-    }
 
 
 def _hardest(

@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import vstack
-from sklearn.decomposition import PCA, TruncatedSVD
 
 from ae_lightning.config.layers import ActivationName
 from ae_lightning.data.prepared import PreparedDataset
@@ -30,6 +29,8 @@ def pca_stack(
     what ``first`` makes of the examples. Codes of ``unit`` length are decoded as if all had had the
     same length, their root mean square.
     """
+    from sklearn.decomposition import PCA
+
     examples = np.concatenate([_examples(data, split, first) for split in ("train", "validation")])
     pca = PCA(components, svd_solver="covariance_eigh")
     pca.fit(examples)
@@ -68,6 +69,8 @@ def lsa_stack(data: PreparedDataset, weighting: Weighting, components: int) -> S
 
     ``code = V^T x`` and ``x = V code`` (Deerwester et al. 1990).
     """
+    from sklearn.decomposition import TruncatedSVD
+
     documents = vstack(
         [kept_sparse(weighting, data.counts(split)) for split in ("train", "validation")]
     )

@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import vstack
-from sklearn.feature_extraction.text import TfidfTransformer
 
 from ae_lightning.config.layers import Layer, WeightsName
 from ae_lightning.config.variants import Variant
@@ -65,6 +64,8 @@ def weighting(weights: WeightsName, data: PreparedDataset) -> Weighting:
 
     ``idf = ln((1 + n) / (1 + df)) + 1`` for ``n`` documents of which ``df`` have the term.
     """
+    from sklearn.feature_extraction.text import TfidfTransformer
+
     counts = vstack([data.counts(split).matrix for split in ("train", "validation")])
     idf = TfidfTransformer().fit(counts).idf_
     return Weighting(weights, torch.from_numpy(idf).float())

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.imports import uncollected
+
 app = typer.Typer()
 STAGES = "Stages (dvc.yaml runs these)"
 Name = Annotated[str, typer.Argument(help="Its name in params.yaml.")]
@@ -20,7 +22,9 @@ def _stage(stage: str, *names: str | int) -> None:
         from pipelines.code_digest import digests
 
         digests.check(stage, str(names[0]) if names else None)
-    importlib.import_module(f"pipelines.stages.{stage}").run(*names)
+    with uncollected():
+        module = importlib.import_module(f"pipelines.stages.{stage}")
+    module.run(*names)
 
 
 @app.command(rich_help_panel=STAGES)

@@ -9,7 +9,8 @@ from sklearn.metrics import accuracy_score
 
 from ae_lightning.config.classifiers import Run
 from ae_lightning.evaluation.classifier_table import tabulate
-from ae_lightning.evaluation.classifiers import answers, by_start, differences, grade, paired
+from ae_lightning.evaluation.classifiers import answers, by_start, grade
+from ae_lightning.evaluation.errors_by_labels import differences, paired
 from ae_lightning.evaluation.figures.label_budget import error_curves, mistakes
 from ae_lightning.nn.classifier import Classifier as Net
 from ae_lightning.nn.classifier import ClassifierCheckpoint

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
-from sklearn.preprocessing import normalize
 
 from ae_lightning.data.lazy_array import LazyArray
 from ae_lightning.data.text.bag_of_words import Counts
@@ -51,6 +50,8 @@ def nearest(
     same documents and none is its own neighbour. Time grows with documents times others, memory
     does not. A document without any similar one has an empty row.
     """
+    from sklearn.preprocessing import normalize
+
     documents, others = (csr_array(normalize(matrix)) for matrix in (documents, others))
     count = min(count, others.shape[0] - same)
     return csr_array(vstack(list(_nearest(documents, others, count, same)), format="csr"))
@@ -59,6 +60,8 @@ def nearest(
 def _nearest(
     documents: csr_array, others: csr_array, count: int, same: bool
 ) -> Iterator[csr_array]:
+    from sklearn.preprocessing import normalize
+
     for start in range(0, documents.shape[0], CHUNK):
         part = documents[start : start + CHUNK].toarray()
         similar = np.asarray(others @ part.T).T  # sparse times dense: no dense copy of the others

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 TOKEN = re.compile(r"(?u)\b[^\W\d_]{2,}\b")
-STOP_WORDS: dict[str | None, frozenset[str]] = {"english": ENGLISH_STOP_WORDS, None: frozenset()}
 PADDING, UNKNOWN, END, FIRST_WORD = range(4)
 
 
@@ -21,6 +19,8 @@ def tokenize(text: str, stop_words: str | None) -> list[str]:
     Scikit-learn's ``CountVectorizer`` gives the same with ``token_pattern=TOKEN.pattern``. Scripts
     that put no space between words (Chinese, Thai) are not taken apart.
     """
+    from ae_lightning.data.text.stop_words import STOP_WORDS
+
     unwanted = STOP_WORDS[stop_words]
     return [word for word in TOKEN.findall(text.lower()) if word not in unwanted]
 
