@@ -2,9 +2,12 @@
 
 K. Jordan et al., "Muon: an optimizer for hidden layers" (2024), with the step-dependent
 coefficients of Amsel et al., "The Polar Express" (2025), Algorithm 1, which need three steps where
-the fixed quintic of ``torch.optim.Muon`` needs five. Matrices of one shape (an encoder's and its
-mirror's) go through one batched product. Vectors, which have nothing to orthogonalise, follow Adam
-inside the same optimiser, so that Lightning sees one optimiser and one schedule.
+the fixed quintic of ``torch.optim.Muon`` needs five. Most steps orthogonalise blocks of rows apart,
+which costs a fraction of the products, and only each :data:`PERIOD`-th the whole matrix: A. Khaled
+et al., "MuonBP: Faster Muon via Block-Periodic Orthogonalization" (2025). Matrices of one shape (an
+encoder's and its mirror's) go through one batched product. Vectors, which have nothing to
+orthogonalise, follow Adam inside the same optimiser, so that Lightning sees one optimiser and one
+schedule.
 """
 
 from collections import defaultdict
@@ -23,6 +26,15 @@ POLAR_EXPRESS = (
     (3.9486908534822946, -2.908902115962949, 0.5518191394370137),
 )
 
+PERIOD = 5
+"""Steps from one whole orthogonalisation to the next (benchmarks/optimisers.json)."""
+
+BLOCKS = 8
+"""Most blocks of rows that are orthogonalised apart between them."""
+
+LEAST_ROWS = 64
+"""Rows of a block; with fewer, products of blocks save nothing."""
+
 
 def orthogonalize(matrices: Tensor) -> Tensor:
     """Nearest semi-orthogonal matrices, roughly: three steps bring singular values to 0.2 .. 1.9.
@@ -39,11 +51,25 @@ def orthogonalize(matrices: Tensor) -> Tensor:
     return x
 
 
+def orthogonalize_blocks(matrices: Tensor) -> Tensor:
+    """Orthogonalise equal blocks of rows of ``(count, rows, columns)``, each for itself.
+
+    There are as many as divide the rows evenly, :data:`BLOCKS` at most.
+    """
+    rows = matrices.shape[1]
+    blocks = next(
+        (n for n in range(BLOCKS, 1, -1) if rows % n == 0 and rows // n >= LEAST_ROWS), 1
+    )
+    apart = matrices.unflatten(1, (blocks, -1)).flatten(0, 1)
+    return orthogonalize(apart).unflatten(0, (-1, blocks)).flatten(1, 2)
+
+
 class Muon(torch.optim.Optimizer):
     """Orthogonalised Nesterov momentum for matrices, Adam for vectors.
 
-    A matrix moves by ``lr * sqrt(max(1, rows / columns))`` times an orthogonal matrix; a vector by
-    Adam at ``lr * vector_lr``. Weight decay is decoupled and for matrices only.
+    A matrix moves by ``lr * sqrt(max(1, rows / columns))`` times an orthogonal matrix, or one whose
+    blocks are orthogonal: whole in the first and each further :data:`PERIOD`-th step. A vector
+    moves by Adam at ``lr * vector_lr``. Weight decay is decoupled and for matrices only.
     """
 
     def __init__(
@@ -85,16 +111,19 @@ class Muon(torch.optim.Optimizer):
 
     def _orthogonal(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         momentum, rate = group["momentum"], group["lr"]
-        updates = []
+        updates, whole = [], False
         for parameter in parameters:
             grad = parameter.grad
             assert grad is not None
             state = self.state[parameter]
             if not state:
-                state["momentum"] = torch.zeros_like(parameter)
+                state.update(momentum=torch.zeros_like(parameter), count=0)
+            whole = state["count"] % PERIOD == 0
+            state["count"] += 1
             average = state["momentum"].lerp_(grad, 1 - momentum)
             updates.append(_wide(_matrix(torch.lerp(grad, average, momentum))))
-        for parameter, update in zip(parameters, orthogonalize(torch.stack(updates)), strict=True):
+        orthogonal = (orthogonalize if whole else orthogonalize_blocks)(torch.stack(updates))
+        for parameter, update in zip(parameters, orthogonal, strict=True):
             rows, columns = _matrix(parameter).shape
             if group["weight_decay"]:
                 parameter.mul_(1 - rate * group["weight_decay"])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ae_lightning.nn import muon
-from ae_lightning.nn.muon import POLAR_EXPRESS, Muon, orthogonalize
+from ae_lightning.nn.muon import POLAR_EXPRESS, Muon, orthogonalize, orthogonalize_blocks
 
 BAND = (0.15, 1.95)
 """Where three steps bring every singular value above 1/300 of the Frobenius norm: the polynomials'
@@ -61,6 +61,20 @@ def test_zero_stays_zero_beside_others():
     assert torch.equal(batch[1], orthogonalize(x[None])[0])
 
 
+@pytest.mark.parametrize(
+    ("rows", "blocks"), [(1, 1), (127, 1), (128, 2), (130, 2), (192, 3), (500, 5), (784, 8)]
+)
+def test_blocks_of_rows_are_orthogonalised_apart(rows, blocks):
+    torch.manual_seed(0)
+    batch = torch.randn(2, rows, 800)
+    together = orthogonalize_blocks(batch)
+    for matrix, result in zip(batch, together, strict=True):
+        for block, part in zip(matrix.chunk(blocks), result.chunk(blocks), strict=True):
+            torch.testing.assert_close(
+                part, orthogonalize(block[None])[0], atol=2e-3, rtol=2e-2, check_dtype=True
+            )
+
+
 def moved(shape, grad, **options):
     """What one step adds to a parameter of zeros."""
     parameter = torch.zeros(shape, requires_grad=True)
@@ -110,6 +124,20 @@ def test_momentum_is_nesterovs():
         average = (average + grad) / 2
         expected -= orthogonalize(((average + grad) / 2)[None])[0].float()
     torch.testing.assert_close(parameter.detach(), expected)
+
+
+def test_each_period_begins_with_a_step_of_whole_matrices(monkeypatch):
+    monkeypatch.setattr(muon, "PERIOD", 3)
+    torch.manual_seed(0)
+    parameter = torch.zeros(128, 130, requires_grad=True)
+    optimizer = Muon([parameter], lr=1.0, momentum=0.0)
+    steps = []
+    for _ in range(7):
+        before, parameter.grad = parameter.detach().clone(), torch.randn(128, 130)
+        optimizer.step()
+        whole = orthogonalize(parameter.grad[None])[0].float()
+        steps.append(torch.allclose(before - parameter.detach(), whole, atol=1e-3))
+    assert steps == [True, False, False, True, False, False, True]
 
 
 def test_weight_decay_shrinks_matrices_alone():
