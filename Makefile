@@ -8,7 +8,7 @@ TESTERS ?= auto
 PYTEST := pytest -q --numprocesses $(TESTERS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install run test smoke repro lint ui clean
+.PHONY: install run test smoke bench repro lint ui clean
 
 install: $(STAMP)
 
@@ -32,6 +32,10 @@ test: install   ## the fast suite: no network, one to two minutes
 smoke: install  ## slow tests and the whole graph on real data with shrunken budgets
 	ae fetch
 	$(PYTEST) --runslow --runsmoke -m "slow or smoke"
+
+bench: install  ## our training beside a tutorial's and a hand-written loop's; half an hour
+	ae fetch mnist
+	python benchmarks/throughput.py
 
 repro: install  ## rebuild everything with DVC
 	ae fetch
