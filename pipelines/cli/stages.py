@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.imports import uncollected
+from pipelines.imports import uncollected
 
 app = typer.Typer()
 STAGES = "Stages (dvc.yaml runs these)"

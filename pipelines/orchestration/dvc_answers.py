@@ -5,29 +5,32 @@ line with the addresses of some stages, and prints those of them that DVC finds 
 process of its own, so that DVC's import, of seconds, is never part of ours.
 """
 
+import gc
 import json
 import sys
 
 from dvc.exceptions import DvcException
-from dvc.repo import Repo
+from dvc.repo import Repo, lock_repo
 from dvc.stage import PipelineStage
 
 
 def main() -> None:
     """Answer, and end with 1 and DVC's own words where it cannot read the project."""
+    gc.disable()  # all that is read stays to the end: looking for garbage takes a fifth of the time
     try:
         repo = Repo()
         graph = repo.index.graph
-        stages = [stage for stage in graph if isinstance(stage, PipelineStage)]
+        stages = {each.addressing: each for each in graph if isinstance(each, PipelineStage)}
         above = {
-            stage.addressing: [
-                each.addressing for each in graph.successors(stage) if each in stages
-            ]
-            for stage in stages
+            name: [each.addressing for each in graph.successors(stage) if each.addressing in stages]
+            for name, stage in stages.items()
         }
         print(json.dumps(above), flush=True)
         for line in sys.stdin:
-            print(json.dumps(list(repo.status(targets=json.loads(line)))), flush=True)
+            # Not `repo.status(targets=...)`: that parses dvc.lock anew for each target.
+            with lock_repo(repo):
+                changed = [name for name in json.loads(line) if stages[name].status()]
+            print(json.dumps(changed), flush=True)
     except DvcException as error:
         reasons: list[str] = []
         cause: BaseException | None = error

@@ -61,15 +61,22 @@ _planned: ContextVar[Plan | None] = ContextVar("planned", default=None)
 """The plan of a flow that was started here; one that a server starts makes its own."""
 
 
-def run(plan: Plan, targets: Sequence[str]) -> bool:
+def run(plan: Plan, targets: Sequence[str], before: Callable[[], object] = lambda: None) -> bool:
     """Carry out the plan for some targets, with a Prefect server of our own where none is set up.
+
+    Args:
+        plan: The plan.
+        targets: What it was made for.
+        before: Called before the first stage, while a server of our own starts.
 
     Returns:
         Whether every stage ended well.
     """
     with sigterm_exits(), ExitStack() as server:
-        if PREFECT_API_URL.value() is None:
-            url = server.enter_context(temporary_server())
+        if PREFECT_API_URL.value() is not None:
+            before()
+        else:
+            url = server.enter_context(temporary_server(before))
             server.enter_context(temporary_settings({PREFECT_API_URL: url}))
             server.callback(_send_the_rest)
         _planned.set(plan)

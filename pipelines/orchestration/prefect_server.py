@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,12 +17,13 @@ _STARTUP = 180.0  # seconds; on a busy machine it takes more than one minute
 
 
 @contextmanager
-def temporary_server() -> Iterator[str]:
+def temporary_server(meanwhile: Callable[[], object] = lambda: None) -> Iterator[str]:
     """Run a Prefect server on a free port of this machine and give the URL of its API.
 
     Prefect has such a server of its own, but starts it in our terminal's process group, where
     Ctrl-C ends it before it can record that the flow was stopped, and leaves it running if we are
-    killed. Its history goes to the usual database under ``PREFECT_HOME``.
+    killed. Its history goes to the usual database under ``PREFECT_HOME``. ``meanwhile`` is called
+    while it starts, which takes seconds.
 
     Raises:
         UserError: The server does not answer.
@@ -37,6 +38,7 @@ def temporary_server() -> Iterator[str]:
     server = start([*serve, *address], Path.cwd(), env, output=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}/api"
+        meanwhile()
         _wait_for(server, url)
         yield url
     finally:

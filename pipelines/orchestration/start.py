@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable, Sequence
 
+from pipelines.imports import uncollected
 from pipelines.orchestration.lock import only_flow
 from pipelines.orchestration.plan import Plan
-from pipelines.orchestration.summary import show_begin, show_up_to_date
+from pipelines.orchestration.summary import show_begin, show_start, show_up_to_date
 from pipelines.tracking.provenance import repository_root
 
 
@@ -37,7 +38,8 @@ def run(
         if plan.nothing_to_do:
             show_up_to_date(targets, plan.graph, time.monotonic() - began)
             return True
-        before()
-        from pipelines.orchestration import flow
+        show_start(plan.graph, plan.settled)
+        with uncollected():
+            from pipelines.orchestration import flow
 
-        return flow.run(plan, targets)
+        return flow.run(plan, targets, before)

@@ -109,6 +109,12 @@ def show_begin() -> None:
     _console.print("Asking DVC what has changed ...")
 
 
+def show_start(graph: Graph, settled: Collection[str]) -> None:
+    """Say what the seconds before the first stage are for."""
+    todo = len(graph.stages) - len(settled)
+    _console.print(f"Starting Prefect for {todo} of {len(graph.stages)} stages ...")
+
+
 def show_up_to_date(targets: Sequence[str], graph: Graph, seconds: float) -> None:
     """Say that nothing is to be done."""
     what = f"{', '.join(targets)} {'is' if len(targets) == 1 else 'are'}" if targets else "All is"

@@ -1,8 +1,10 @@
 """The graph against hand-written ones, and against what DVC shows of it."""
 
+import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,3 +106,30 @@ def test_what_is_unchanged_is_asked_of_the_same_process(toy: Path) -> None:
         graph = reader.graph()
         assert reader.unchanged(graph) == {"prepare@a"}
         assert reader.unchanged(graph.select(["prepare@b"])) == frozenset()
+
+
+COUNTED = """
+import sys
+from pipelines.orchestration import dvc_answers
+reads = []
+sys.addaudithook(
+    lambda event, found: reads.append(found)
+    if event == "open" and str(found[0]).endswith("dvc.lock") else None
+)
+dvc_answers.main()
+sys.exit(str(len(reads)))
+"""
+
+
+@pytest.mark.slow
+def test_dvc_lock_is_read_as_often_for_many_stages_as_for_one(toy: Path) -> None:
+    subprocess.run([*dvc.COMMAND, "repro", "-q", "prepare"], cwd=toy, check=True)
+
+    def reads(*stages: str) -> int:
+        command = [sys.executable, "-c", COUNTED]
+        asked = json.dumps(stages)
+        done = subprocess.run(command, cwd=toy, input=asked, capture_output=True, text=True)
+        return int(done.stderr)
+
+    once = reads("prepare@a")
+    assert 0 < once == reads("prepare@a", "prepare@b", "pretrain@a", "pretrain@b")

@@ -1,4 +1,4 @@
-"""Import of what a command needs, without the garbage collector."""
+"""Import of what a command needs without the garbage collector."""
 
 import gc
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from contextlib import contextmanager
 def uncollected() -> Iterator[None]:
     """Import in the block without looking for garbage; later collections skip what it made.
 
-    A stage imports some thousand modules, whose objects stay: looking for garbage among them
-    again and again takes a fifth of the time.
+    A stage or a flow imports some thousand modules, whose objects stay: looking for garbage among
+    them again and again takes a fifth of the time.
     """
     gc.disable()
     try:

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from pipelines.cli.imports import uncollected
+from pipelines.imports import uncollected
 
 
 def collections() -> int:
