@@ -29,7 +29,7 @@ POLAR_EXPRESS = (
 PERIOD = 5
 """Steps from one whole orthogonalisation to the next (benchmarks/optimisers.json)."""
 
-BLOCKS = 8
+BLOCKS = 4
 """Most blocks of rows that are orthogonalised apart between them."""
 
 LEAST_ROWS = 64
