@@ -10,8 +10,9 @@ Settings of devices and speed alone are in
 from __future__ import annotations
 
 from difflib import get_close_matches
+from math import prod
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -113,6 +114,42 @@ class Params(FrozenModel):
             names.append(name)
             source = self.layers[name].input
         return names[::-1]
+
+
+class CodeShape(NamedTuple):
+    """Shape of a code: ``units`` numbers, or for each place of an image that ``pooled`` leaves.
+
+    ``pooled`` is the side of the square of pixels that is one place; 0 for codes without places.
+    """
+
+    units: int
+    pooled: int = 0
+
+    def size(self, shape: tuple[int, ...]) -> int:
+        """Numbers in the code of an example of ``shape``."""
+        places = prod(side // self.pooled for side in shape[:2]) if self.pooled else 1
+        return self.units * places
+
+
+def code_shapes(params: Params, dataset: str) -> dict[str, CodeShape]:
+    """The shape of every variant's code on a dataset, by the variant's name.
+
+    It has 0 units where the examples themselves are the code.
+    """
+    return {
+        name: _code_shape(params, variant)
+        for name, variant in params.variants.items()
+        if variant.data == dataset
+    }
+
+
+def _code_shape(params: Params, variant: Variant) -> CodeShape:
+    if variant.sizes or variant.kind == "vectors":
+        return CodeShape(*variant.sizes[-1:] or (0,))
+    layers = [params.layers[name] for name in params.chain(variant.input)]
+    last = layers[-1]
+    pooled = prod(layer.pool for layer in layers) if last.kind == "conv" else 0
+    return CodeShape(last.units, pooled)
 
 
 def too_wide(where: str, units: int, inputs: int) -> str:

@@ -14,7 +14,7 @@ from ae_lightning.evaluation.metrics.hamming import score_hamming
 from ae_lightning.evaluation.metrics.ranking import ranking
 from ae_lightning.evaluation.metrics.retrieval import labelled, score_retrieval
 from ae_lightning.evaluation.metrics.word_order import order
-from ae_lightning.evaluation.types import EvaluationInput, EvaluationResult
+from ae_lightning.evaluation.types import Baseline, EvaluationInput, EvaluationResult
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.closed_form import lsa_stack
 from ae_lightning.training.input_transform import weighting
@@ -77,10 +77,9 @@ def embedding(collection: Collection) -> Metrics:
     return {"embedding": {"trustworthiness": float(trust)}}
 
 
-def scores(collection: Collection, lsa: Collection | None, baseline: Metrics) -> Metrics:
-    """All of a variant's ``metrics.json``; ``lsa`` is LSA of the same code size."""
+def scores(collection: Collection, baseline: Metrics) -> Metrics:
+    """All of a variant's ``metrics.json``."""
     database, stack = ("train", "validation"), collection.stack
-    beside = {"lsa": retrieval(lsa, "test", database) | keywords(lsa)} if lsa else {}
     test, validation = (
         {"reconstruction": collection.reconstruction(split)} if stack.layers else {}
         for split in ("test", "validation")
@@ -94,7 +93,7 @@ def scores(collection: Collection, lsa: Collection | None, baseline: Metrics) ->
         **embedding(collection),
         **order(stack, collection.corpus),
         "validation": {**validation, **retrieval(collection, "validation", ("train",))},
-        "baseline": {**baseline, **beside},
+        "baseline": baseline,
     }
 
 
@@ -107,6 +106,12 @@ def baseline(data: PreparedDataset) -> Metrics:
     return found
 
 
+def lsa_baseline(data: PreparedDataset, size: int, environment: Environment) -> Baseline:
+    """Scores of LSA of ``size`` numbers on the test part."""
+    lsa = Collection.of(lsa_stack(data, weighting("tfidf", data), size), data, environment)
+    return Baseline({"lsa": retrieval(lsa, "test", ("train", "validation")) | keywords(lsa)})
+
+
 def evaluate_documents(case: EvaluationInput) -> EvaluationResult:
     """Everything about a variant on documents; codes of all splits, for search.
 
@@ -114,10 +119,6 @@ def evaluate_documents(case: EvaluationInput) -> EvaluationResult:
     """
     stack, data = case.stack, case.data
     collection = Collection.of(stack, data, case.environment)
-    lsa = None
-    if stack.layers:
-        same_size = lsa_stack(data, weighting("tfidf", data), stack.units)
-        lsa = Collection.of(same_size, data, case.environment)
-    found = scores(collection, lsa, case.baseline)
+    found = scores(collection, case.baseline.metrics)
     pictures, plane = document_pictures(case.name, collection, found, case.curve)
     return EvaluationResult(found, pictures, collection.codes if stack.layers else {}, plane)

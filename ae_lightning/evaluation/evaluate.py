@@ -10,7 +10,7 @@ from ae_lightning.config.environment import Environment
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.evaluation import documents, images
 from ae_lightning.evaluation.image_scores import Metrics
-from ae_lightning.evaluation.types import EvaluationInput, EvaluationResult
+from ae_lightning.evaluation.types import Baseline, EvaluationInput, EvaluationResult
 from ae_lightning.files import replaced, rounded, write_json
 from ae_lightning.nn.stack import Stack
 from ae_lightning.registry import NamedBy
@@ -26,16 +26,6 @@ KINDS: Annotated[
 }
 """Evaluation of variants by the data's kind."""
 
-BASELINES: Annotated[
-    dict[str, Callable[[PreparedDataset], Metrics]], NamedBy(values=("dataset.kind",))
-] = {
-    "idx": images.pixel_baseline,
-    "npy": images.byte_baseline,
-    "folder": images.byte_baseline,
-    "documents": documents.baseline,
-}
-"""Scores of the raw examples by the data's kind."""
-
 TRAINING = ("seconds", "memory_mb")
 """Columns of a learning curve whose last values are the cost of the training."""
 
@@ -46,13 +36,13 @@ def evaluate(
     data: PreparedDataset,
     environment: Environment,
     *,
-    baseline: Metrics,
+    baseline: Baseline,
     curve: Path,
     folder: Path,
 ) -> Metrics:
-    """Evaluate ``stack`` beside the dataset's baseline and write everything into ``folder``.
+    """Evaluate ``stack`` beside its baseline and write everything into ``folder``.
 
-    ``baseline`` holds the dataset's own scores. ``training.seconds`` are those of the curve,
+    ``training.seconds`` are those of the curve,
     without the pretraining of layers that variants share, ``training.memory_mb`` the training's
     peak. Writes ``metrics.json``, the figures as PNG, ``codes.npz`` and the folder ``plane``;
     returns the metrics.

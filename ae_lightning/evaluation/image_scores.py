@@ -125,7 +125,7 @@ def directions(stack: Stack) -> NDArray[np.float32]:
 
 
 def scores(
-    measured: EncodedImages, pca: EncodedImages | None, baseline: Metrics, seen: int | None = None
+    measured: EncodedImages, baseline: Metrics, pca: Stack | None, seen: int | None = None
 ) -> Metrics:
     """All of a variant's ``metrics.json`` but its claims; ``pca`` is PCA of the same code size.
 
@@ -141,17 +141,12 @@ def scores(
         "train": {"reconstruction": train},
         "overfitting": {"gap": test["sse"] - train["sse"]},
         "validation": score_validation(measured),
-        "baseline": {**baseline, **({"pca": beside(pca)} if pca else {})},
+        "baseline": baseline,
     }
     if metrics["code"]["size"] == 2:
         accuracy = {"knn@5": metrics["knn"]["accuracy@5"]} if "knn" in metrics else {}
         metrics["embedding"] = embedding_scores(measured) | accuracy
     if pca and is_linear(measured.stack):
-        angle = largest_angle(directions(measured.stack), directions(pca.stack))
+        angle = largest_angle(directions(measured.stack), directions(pca))
         metrics["subspace"] = {"largest_angle": angle}
     return metrics
-
-
-def beside(pca: EncodedImages) -> Metrics:
-    """Scores of PCA on the test part."""
-    return {"reconstruction": pca.reconstruction("test"), **score_test(pca.codes, pca.data)}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ae_lightning.config.environment import Environment
 from ae_lightning.data.prepared import SPLITS, PreparedDataset
 from ae_lightning.evaluation.figures.image_pages import PAGES, FigureInput, Page, codes, pictures
 from ae_lightning.evaluation.figures.nearest_images import neighbours
@@ -13,10 +14,11 @@ from ae_lightning.evaluation.image_scores import (
     Metrics,
     byte_scores,
     pixel_scores,
+    score_test,
     scores,
 )
 from ae_lightning.evaluation.metrics.suite import FOR_PICTURES, FOR_STROKES, Measure, claims
-from ae_lightning.evaluation.types import EvaluationInput, EvaluationResult
+from ae_lightning.evaluation.types import Baseline, EvaluationInput, EvaluationResult
 from ae_lightning.training.closed_form import pca_stack
 
 SEEN = 10_000
@@ -31,6 +33,14 @@ def pixel_baseline(data: PreparedDataset) -> Metrics:
 def byte_baseline(data: PreparedDataset) -> Metrics:
     """Scores of photographs' raw bytes; nothing without labels."""
     return {"pixels": byte_scores(data)} if data.labelled else {}
+
+
+def pca_baseline(data: PreparedDataset, size: int, environment: Environment) -> Baseline:
+    """PCA of ``size`` numbers, or of as many as the data allow, and its scores on the test part."""
+    examples = sum(len(data.inputs(split)) for split in ("train", "validation"))
+    pca = EncodedImages.of(pca_stack(data, min(size, data.features, examples)), data, environment)
+    found = {"reconstruction": pca.reconstruction("test"), **score_test(pca.codes, data)}
+    return Baseline({"pca": found}, pca.stack)
 
 
 @dataclass(frozen=True)
@@ -53,28 +63,19 @@ class ImageEvaluation:
         A stack without layers, whose code is the image itself, has no claims to be measured and no
         PCA beside it.
         """
-        if not case.stack.layers:
-            return replace(self, measures={}, pages=(codes,), kept=()).evaluate_beside(case, None)
-        return self.evaluate_beside(case, same_size(case))
-
-    def evaluate_beside(self, case: EvaluationInput, pca: EncodedImages | None) -> EvaluationResult:
-        """Everything about a variant beside PCA, if there is one."""
+        if not case.stack.layers and self.measures:
+            return replace(self, measures={}, pages=(codes,), kept=()).evaluate(case)
         measured = EncodedImages.of(case.stack, case.data, case.environment)
-        found = scores(measured, pca, case.baseline, self.seen) | claims(measured, self.measures)
-        shown = FigureInput(case, measured, pca, found, self.greys)
+        baseline = case.baseline
+        found = scores(measured, baseline.metrics, baseline.solved, self.seen)
+        found |= claims(measured, self.measures)
+        shown = FigureInput(case, measured, found, self.greys)
         return EvaluationResult(
             found,
             pictures(shown, self.pages),
             {split: measured.codes[split] for split in self.kept},
             shown.plane,
         )
-
-
-def same_size(case: EvaluationInput) -> EncodedImages:
-    """PCA of the code's size, or of as many numbers as the data allow."""
-    examples = sum(len(case.data.inputs(split)) for split in ("train", "validation"))
-    components = min(case.stack.units, case.data.features, examples)
-    return EncodedImages.of(pca_stack(case.data, components), case.data, case.environment)
 
 
 STROKES = ImageEvaluation(FOR_STROKES, (*PAGES, *CLAIM_PAGES), ("validation", "test"))

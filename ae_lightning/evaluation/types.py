@@ -1,30 +1,67 @@
 """Input and result of the evaluation of one variant."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ae_lightning.config.environment import Environment
 from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.errors import UserError
 from ae_lightning.evaluation.figures.embedding import Plane
+from ae_lightning.evaluation.image_scores import Metrics
+from ae_lightning.files import write_json
+from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack
 
 
 @dataclass(frozen=True)
-class EvaluationInput:
-    """A variant to be evaluated, with its dataset's baseline and its learning curve.
+class Baseline:
+    """What a variant is compared with.
 
-    ``baseline`` has the dataset's own scores, ``curve`` is the file of the learning curve.
+    ``metrics`` are scores of the raw examples and of PCA or LSA of the code's size, by name.
+    ``solved`` is that PCA of images, if there is one.
     """
+
+    metrics: Metrics
+    solved: Stack | None = None
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            UserError: if it is absent or broken.
+        """
+        path, solved = folder / "metrics.json", folder / "pca"
+        try:
+            metrics = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, json.JSONDecodeError) as error:
+            raise UserError(
+                f"{path}: no baseline here ({type(error).__name__}); "
+                f"run: dvc repro baseline@{folder.parent.name}"
+            ) from error
+        return cls(metrics, checkpoint.load(solved) if solved.exists() else None)
+
+    def save(self, folder: Path, data: str) -> None:
+        """Write it into ``folder``, for the dataset of that name."""
+        write_json(self.metrics, folder / "metrics.json")
+        if self.solved:
+            checkpoint.save(self.solved, folder / "pca", data)
+
+
+@dataclass(frozen=True)
+class EvaluationInput:
+    """A variant to be evaluated, with its baseline and the file of its learning curve."""
 
     name: str
     stack: Stack
     data: PreparedDataset
     environment: Environment
-    baseline: dict[str, Any]
+    baseline: Baseline
     curve: Path
 
 
@@ -32,7 +69,7 @@ class EvaluationInput:
 class EvaluationResult:
     """Metrics, figures by file name, codes by split ``(examples, code)``, and codes in a plane."""
 
-    metrics: dict[str, Any]
+    metrics: Metrics
     figures: dict[str, Figure]
     codes: dict[str, NDArray[Any]]
     plane: Plane

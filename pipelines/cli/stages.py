@@ -43,7 +43,7 @@ def prepare(dataset: Name) -> None:
 
 @app.command(rich_help_panel=STAGES)
 def baseline(dataset: Name) -> None:
-    """Score a dataset's raw examples, the baseline of every variant on it."""
+    """Score what variants are compared with: a dataset's raw examples, PCA or LSA of each size."""
     _stage("baseline", dataset)
 
 

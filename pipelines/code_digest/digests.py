@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from ae_lightning.config.classifiers import Classifier, classifiers
 from ae_lightning.config.environment import Environment
-from ae_lightning.config.params import Params, load
+from ae_lightning.config.params import CodeShape, Params, code_shapes, load
 from ae_lightning.errors import UserError
 from ae_lightning.files import replaced_file
 from pipelines.code_digest.normal_form import sha256
@@ -53,6 +53,14 @@ class Project:
     def datasets(self) -> Chosen:
         """Every dataset by name."""
         return {name: self._item(data=name) for name in self.params.datasets}
+
+    def baselines(self) -> Chosen:
+        """Every dataset, with the codes of its variants, which its baselines are as large as."""
+        found = {}
+        for name, item in self.datasets().items():
+            codes = {"codes": code_shapes(self.params, name)}
+            found[name] = Item((codes, *item.settings), item.classes | {_definition(CodeShape)})
+        return found
 
     def layers(self) -> Chosen:
         """Every layer, with those below."""
@@ -93,7 +101,7 @@ class Project:
 
 STAGES: dict[str, Callable[[Project], Chosen] | None] = {
     "prepare": Project.datasets,
-    "baseline": Project.datasets,
+    "baseline": Project.baselines,
     "pretrain": Project.layers,
     "finetune": Project.variants,
     "repeat": Project.repeats,
@@ -106,7 +114,14 @@ STAGES: dict[str, Callable[[Project], Chosen] | None] = {
 }
 """Every stage with the items that it is run for; None where it is run once for all."""
 
-BY_VALUE = {"prepare": 1, "pretrain": 1, "finetune": 1, "repeat": None, "supervise": 1}
+BY_VALUE = {
+    "prepare": 1,
+    "baseline": 1,
+    "pretrain": 1,
+    "finetune": 1,
+    "repeat": None,
+    "supervise": 1,
+}
 """Stages that read an item's settings, and how many of its parts: others are artifacts by then."""
 
 

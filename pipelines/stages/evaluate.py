@@ -1,7 +1,5 @@
 """A variant's figures and pictures, measured on the test part."""
 
-import json
-
 from ae_lightning.artifacts import BASELINES, CURVES, EVALUATION, MODELS, PREPARED
 from ae_lightning.config.environment import environment
 from ae_lightning.config.params import load, pick
@@ -9,6 +7,7 @@ from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.distributed.launch import together
 from ae_lightning.evaluation.evaluate import evaluate
 from ae_lightning.evaluation.evaluator import leading
+from ae_lightning.evaluation.types import Baseline
 from ae_lightning.nn import checkpoint
 from pipelines.tracking import api as tracking
 
@@ -17,7 +16,7 @@ def run(name: str) -> None:
     """Evaluate variant ``name`` of params.yaml."""
     variant = pick(load().variants, name, "variant")
     data = PreparedDataset.open(PREPARED / variant.data)
-    baseline = json.loads((BASELINES / variant.data / "metrics.json").read_text())
+    baseline = Baseline.open(BASELINES / variant.data / name)
     recorded = tracking.resume(
         experiment=variant.data,
         name=name,

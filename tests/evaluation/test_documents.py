@@ -11,9 +11,16 @@ from ae_lightning.config.params import parse
 from ae_lightning.data.prepare import prepare
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.evaluation.collection import Collection
-from ae_lightning.evaluation.documents import baseline, keywords, retrieval, scores
+from ae_lightning.evaluation.documents import (
+    baseline,
+    keywords,
+    lsa_baseline,
+    retrieval,
+    scores,
+)
 from ae_lightning.evaluation.evaluate import evaluate
 from ae_lightning.evaluation.figures import image_pages
+from ae_lightning.evaluation.types import Baseline
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.closed_form import lsa_stack
 from ae_lightning.training.curve import write_curve
@@ -64,7 +71,7 @@ def test_keyword_queries_find_documents_of_their_topic(notes):
 
 
 def test_metrics_have_their_names(notes):
-    found = scores(collection(lsa(notes, 2), notes), collection(lsa(notes, 2), notes), {})
+    found = scores(collection(lsa(notes, 2), notes), {})
     names = {"precision@1", "precision@10", "precision@100", "map", "precision_at_recall"}
     assert set(found["retrieval"]) == names | {"hamming"}
     assert set(found["retrieval"]["hamming"]) == {"precision@100", "bits", "main"}
@@ -72,7 +79,9 @@ def test_metrics_have_their_names(notes):
     assert set(found["validation"]) == {"reconstruction", "retrieval"}
     assert set(found["embedding"]) == {"trustworthiness"}
     assert 0.5 < found["embedding"]["trustworthiness"] <= 1
-    assert found["baseline"]["lsa"]["retrieval"]["map"] == found["retrieval"]["map"]
+    beside = lsa_baseline(notes, 2, ENVIRONMENT)
+    assert beside.solved is None
+    assert beside.metrics["lsa"]["retrieval"] == found["retrieval"]
     assert found["code"] == {"size": 2}
 
 
@@ -97,7 +106,7 @@ def test_everything_is_written(notes, tmp_path, fast, size):
         stack,
         notes,
         ENVIRONMENT,
-        baseline=baseline(notes),
+        baseline=Baseline(baseline(notes)),
         curve=tmp_path / "curve.csv",
         folder=tmp_path / "evaluation",
     )
@@ -119,7 +128,9 @@ def test_without_labels_there_are_no_scores_of_retrieval(tmp_path):
     data = PreparedDataset.open(tmp_path / "prepared" / "plain")
     write_curve([], tmp_path / "curve.csv")
     options = {"curve": tmp_path / "curve.csv", "folder": tmp_path / "evaluation"}
-    found = evaluate("lsa", lsa(data, 2), data, ENVIRONMENT, baseline=baseline(data), **options)
+    found = evaluate(
+        "lsa", lsa(data, 2), data, ENVIRONMENT, baseline=Baseline(baseline(data)), **options
+    )
     assert not {"retrieval", "queries"} & set(found)
     assert "retrieval" not in found["validation"]
     assert found["reconstruction"]["sse"] >= 0
@@ -141,7 +152,7 @@ def test_variants_are_drawn_side_by_side(notes, tmp_path):
     measured = {}
     for size in (2, 3):
         found = collection(lsa(notes, size), notes)
-        measured[f"lsa-{size}"] = scores(replace(found), None, {})
+        measured[f"lsa-{size}"] = scores(replace(found), {})
         (tmp_path / f"lsa-{size}").mkdir()
         np.savez(tmp_path / f"lsa-{size}" / "codes.npz", **found.codes)
     drawn = dict(document_figures(params, measured, tmp_path, notes.folder.parent))

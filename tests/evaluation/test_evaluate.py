@@ -5,12 +5,15 @@ import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
+from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
-from threadpoolctl import threadpool_limits
 
 from ae_lightning.config.environment import Environment
+from ae_lightning.config.params import CodeShape
+from ae_lightning.evaluation.baselines import write_baselines
 from ae_lightning.evaluation.evaluate import evaluate
 from ae_lightning.evaluation.figures import image_pages
+from ae_lightning.evaluation.figures.embedding import POINTS
 from ae_lightning.evaluation.image_scores import (
     EncodedImages,
     embedding_scores,
@@ -18,9 +21,9 @@ from ae_lightning.evaluation.image_scores import (
     pixel_scores,
     scores,
 )
-from ae_lightning.evaluation.images import STROKES
+from ae_lightning.evaluation.images import STROKES, pca_baseline
 from ae_lightning.evaluation.metrics.robustness import PERCENTS
-from ae_lightning.evaluation.types import EvaluationInput
+from ae_lightning.evaluation.types import Baseline, EvaluationInput
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.corruption import CORRUPTIONS
 from ae_lightning.nn.layers.dense import DenseSpec
@@ -84,7 +87,8 @@ def evaluated(tiny, tmp_path):
     )
     row = {"seconds": 0.5, "train/loss": 3.0, "val/loss": 2.0, "val/sse": 2.0}
     write_curve([{"epoch": epoch, **row} for epoch in (1, 2)], curve)
-    baseline = {"pixels": pixel_scores(tiny)}
+    write_baselines(tiny, {"deep": CodeShape(2)}, ENVIRONMENT, tmp_path / "baselines")
+    baseline = Baseline.open(tmp_path / "baselines" / "deep")
     options = {"baseline": baseline, "curve": curve, "folder": folder}
     return stack, evaluate("deep", stack, tiny, ENVIRONMENT, **options), folder
 
@@ -179,7 +183,6 @@ def test_trustworthiness_by_its_definition(tiny):
 def test_a_linear_stack_is_compared_with_pcas_subspace(tiny):
     stack = pca_stack(tiny, 3)
     assert is_linear(stack)
-    pca = EncodedImages.of(stack, tiny, ENVIRONMENT)
     rotated = pca_stack(tiny, 3)
     turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))[0]
     with torch.no_grad():
@@ -187,7 +190,10 @@ def test_a_linear_stack_is_compared_with_pcas_subspace(tiny):
         layer.encoder.weight.copy_(turn @ layer.encoder.weight)
         layer.encoder.bias.copy_(turn @ layer.encoder.bias)
         layer.decoder.weight.copy_(layer.decoder.weight @ turn.T)
-    metrics = scores(EncodedImages.of(rotated, tiny, ENVIRONMENT), pca, {})
+    baseline = pca_baseline(tiny, 3, ENVIRONMENT)
+    metrics = scores(
+        EncodedImages.of(rotated, tiny, ENVIRONMENT), baseline.metrics, baseline.solved
+    )
     assert metrics["subspace"]["largest_angle"] == pytest.approx(0, abs=0.01)
     assert "embedding" not in metrics
     pca_metrics = metrics["baseline"]["pca"]
@@ -200,10 +206,22 @@ def test_codes_of_two_numbers_are_drawn_as_they_are_and_longer_ones_by_tsne():
     points, title = image_pages.embedding(codes)
     assert np.array_equal(points, codes)
     assert "20 test images" in title
-    with threadpool_limits(1):  # its threads only wait for each other on so few points
-        points, title = image_pages.embedding(np.hstack([codes, codes[:, :1]]))
+    points, title = image_pages.embedding(np.hstack([codes, codes[:, :1]]))
     assert points.shape == (20, 2)
     assert title.startswith("t-SNE")
+
+
+def test_a_page_shows_the_embedding_that_the_picture_shows():
+    assert image_pages.TSNE_EXAMPLES == POINTS
+
+
+def test_tsne_keeps_neighbours_together():
+    random = np.random.default_rng(0)
+    centres = random.normal(size=(4, 10))
+    groups = random.integers(0, 4, 200)
+    codes = centres[groups] + 0.1 * random.normal(size=(200, 10))
+    points, _ = image_pages.embedding(codes.astype(np.float32))
+    assert cross_val_score(KNeighborsClassifier(5), points, groups).mean() > 0.99
 
 
 def test_pictures_of_a_closed_form_have_no_curve_and_may_lack_a_class(tiny, tmp_path):
@@ -212,10 +230,11 @@ def test_pictures_of_a_closed_form_have_no_curve_and_may_lack_a_class(tiny, tmp_
     np.save(tiny.folder / "test_inputs.npy", tiny.inputs("test")[few])
     np.save(tiny.folder / "test_labels.npy", tiny.labels("test")[few])
     measured = EncodedImages.of(pca_stack(tiny, 2), replace(tiny), ENVIRONMENT)
-    case = EvaluationInput("pca-2", measured.stack, tiny, ENVIRONMENT, {}, tmp_path / "curve.csv")
-    drawn = image_pages.pictures(
-        image_pages.FigureInput(case, measured, measured, {}), STROKES.pages
+    baseline = Baseline({}, measured.stack)
+    case = EvaluationInput(
+        "pca-2", measured.stack, tiny, ENVIRONMENT, baseline, tmp_path / "curve.csv"
     )
+    drawn = image_pages.pictures(image_pages.FigureInput(case, measured, {}), STROKES.pages)
     assert set(drawn) == set(FIGURES) - {"learning_curves"}
     (axes,) = drawn["reconstructions"].axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["original", "pca-2"]

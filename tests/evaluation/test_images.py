@@ -9,11 +9,14 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 
 from ae_lightning.config.environment import Environment
+from ae_lightning.config.params import CodeShape
 from ae_lightning.evaluation import image_scores
-from ae_lightning.evaluation.evaluate import BASELINES, KINDS, evaluate
+from ae_lightning.evaluation.baselines import BASELINES, write_baselines
+from ae_lightning.evaluation.evaluate import KINDS, evaluate
 from ae_lightning.evaluation.figures import image_pages
 from ae_lightning.evaluation.image_scores import EncodedImages, is_linear, spread_out
 from ae_lightning.evaluation.metrics.sampling import one_of_each
+from ae_lightning.evaluation.types import Baseline
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack, chain_specs
 from ae_lightning.training.closed_form import pca_stack
@@ -39,7 +42,9 @@ def evaluated(tmp_path, monkeypatch):
     def of(stack, data):
         write_curve([], tmp_path / "curve.csv")
         options = {"curve": tmp_path / "curve.csv", "folder": tmp_path / "out"}
-        baseline = BASELINES[data.kind](data)
+        codes = {"deep": CodeShape(stack.units)}
+        write_baselines(data, codes, ENVIRONMENT, tmp_path / "baselines")
+        baseline = Baseline.open(tmp_path / "baselines" / "deep")
         metrics = evaluate("deep", stack, data, ENVIRONMENT, baseline=baseline, **options)
         assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == metrics
         drawn = {path.stem for path in (tmp_path / "out" / "figures").iterdir()}
@@ -148,7 +153,7 @@ def test_errors_on_training_images_may_be_those_of_a_part(colours, evaluated, mo
     measured = EncodedImages.of(stack, colours, ENVIRONMENT)
     x = torch.from_numpy(colours.inputs("train")[::2].reshape(-1, 192) / 255).float()
     expected = (stack(x) - x).square().sum(1).mean().item()
-    found = image_scores.scores(measured, None, {}, seen=50)
+    found = image_scores.scores(measured, {}, None, seen=50)
     assert found["train"]["reconstruction"]["sse"] == pytest.approx(expected, rel=1e-5)
 
 
@@ -164,7 +169,7 @@ def test_ten_classes_of_many_are_shown_and_ten_images_without_labels(colours, un
 def test_photographs_are_drawn_as_they_are_and_strokes_as_ink(unlabelled, tiny):
     for data, greys in ((unlabelled, "gray"), (tiny, "gray_r")):
         kind = KINDS[data.kind].__self__
-        shown = image_pages.FigureInput(None, None, None, {}, kind.greys)
+        shown = image_pages.FigureInput(None, None, {}, kind.greys)
         assert shown.greys == greys
 
 

@@ -11,31 +11,37 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.data.sampler import to_unit
 from ae_lightning.evaluation.figures import plots
-from ae_lightning.evaluation.figures.embedding import Plane, wide_grid
+from ae_lightning.evaluation.figures.embedding import POINTS, Plane, wide_grid
 from ae_lightning.evaluation.figures.style import INK
 from ae_lightning.evaluation.image_scores import EncodedImages, Metrics, is_linear
 from ae_lightning.evaluation.metrics.sampling import one_of_each, position_bits, reconstruct
 from ae_lightning.evaluation.types import EvaluationInput
+from ae_lightning.nn.stack import Stack
 from ae_lightning.training.curve import read_curve
 
-TSNE_EXAMPLES = 3000
+TSNE_EXAMPLES = POINTS
+"""As many as a page shows, so that page and picture are one embedding."""
+
+TSNE_STEPS = 500
+"""Half of scikit-learn's: the picture of so few points hardly changes afterwards."""
+
 PLOTTED = 5000
 
 
 @dataclass(frozen=True)
 class FigureInput:
-    """Input of the figures: a variant's codes and metrics, and PCA's codes, if there are any.
+    """Input of the figures: a variant's codes and metrics, and what it is compared with.
 
     ``greys`` is the colour map of grey images.
     """
 
     case: EvaluationInput
     measured: EncodedImages
-    pca: EncodedImages | None
     metrics: Metrics
     greys: str = INK
 
@@ -81,10 +87,10 @@ def pictures(shown: FigureInput, pages: Sequence[Page]) -> dict[str, Figure]:
 
 def reconstructions(shown: FigureInput) -> dict[str, Figure]:
     """Images, their reconstructions, and PCA's of the same size where that is something else."""
-    rows = {"original": shown.images.numpy(), shown.name: _restored(shown.measured, shown.images)}
-    if shown.pca and not is_linear(shown.measured.stack):
-        size = shown.pca.codes["test"].shape[1]
-        rows[f"PCA, {size} numbers"] = _restored(shown.pca, shown.images)
+    stack, pca = shown.measured.stack, shown.case.baseline.solved
+    rows = {"original": shown.images.numpy(), shown.name: _restored(stack, shown.images)}
+    if pca and not is_linear(stack):
+        rows[f"PCA, {pca.units} numbers"] = _restored(pca, shown.images)
     return {"reconstructions": plots.reconstructions(rows, shown.data.shape, shown.greys)}
 
 
@@ -107,14 +113,17 @@ PAGES: tuple[Page, ...] = (reconstructions, codes, learning)
 def embedding(codes: NDArray[Any], what: str = "images") -> tuple[NDArray[Any], str]:
     """Points ``(examples, 2)`` to draw: 2-D codes themselves, t-SNE of a part of longer ones.
 
-    Their title says how many of ``what`` they are.
+    Their title says how many of ``what`` they are. t-SNE runs on one core: on so few points more
+    of them mostly wait for each other, and sums in another order would be another picture.
     """
     if codes.shape[1] == 2:
         return codes[:PLOTTED], f"2-D codes of {min(PLOTTED, len(codes)):,} test {what}"
     part = codes[:TSNE_EXAMPLES]
-    points = TSNE(random_state=0, init="pca", perplexity=min(30, len(part) / 4)).fit_transform(part)
+    tsne = TSNE(random_state=0, init="pca", perplexity=min(30, len(part) / 4), max_iter=TSNE_STEPS)
+    with threadpool_limits(1):
+        points = tsne.fit_transform(part)
     return points, f"t-SNE of the codes of {len(part):,} test {what}"
 
 
-def _restored(measured: EncodedImages, images: torch.Tensor) -> NDArray[Any]:
-    return reconstruct(measured.stack, images).clamp(0, 1).numpy()
+def _restored(stack: Stack, images: torch.Tensor) -> NDArray[Any]:
+    return reconstruct(stack, images).clamp(0, 1).numpy()

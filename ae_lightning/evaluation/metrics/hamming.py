@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ae_lightning.evaluation.metrics.ranking import Floats, Ints
-from ae_lightning.evaluation.metrics.retrieval import Bools, chunked_mean, labelled, relevance
+from ae_lightning.evaluation.metrics.ranking import Floats, Ints, mean_over_queries
+from ae_lightning.evaluation.metrics.retrieval import Bools, labelled, relevance
 
 
 def medians(codes: NDArray[Any]) -> Floats:
@@ -67,7 +67,7 @@ def precision_at(
         relevant = relevance(query_labels[chunk], labels)
         return expected_precision(distances(queries[chunk], database), relevant, k)
 
-    return float(chunked_mean(precisions, len(queries)))
+    return float(mean_over_queries(precisions, len(queries), len(database)))
 
 
 def most_frequent(labels: Bools, count: int = 20) -> Ints:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from ae_lightning.data.concat import ConcatenatedArrays
 
@@ -19,17 +20,24 @@ Ints = NDArray[np.integer[Any]]
 Vectors = NDArray[Any] | ConcatenatedArrays
 """Numbers or bytes, ``(D, K)``."""
 
-CHUNK = 256
+CHUNK = 128
 """Queries at a time."""
 
-CELLS = 2**24
-"""Distances at a time, so that a large database gets smaller chunks of queries."""
+CELLS = 2**22
+"""Distances at a time, so that a large database gets smaller chunks of queries.
+
+32 MiB: of more, the memory is fetched from the system anew each time, which takes longer than the
+product that fills it.
+"""
 
 WHOLE = 2**26
 """Numbers that a database may have to be in float64 all at once: 512 MiB."""
 
 BLOCK = 2**21
 """Numbers of a larger database that are in float64 at a time: 16 MiB, which caches can hold."""
+
+Measure = Callable[[Vectors], Floats]
+"""Distances ``(Q, D)`` of queries ``(Q, K)`` to a database, in float64."""
 
 
 def blocks(database: Vectors) -> Iterator[slice]:
@@ -39,48 +47,68 @@ def blocks(database: Vectors) -> Iterator[slice]:
     return (slice(start, start + rows) for start in range(0, count, rows))
 
 
-def euclidean(queries: Vectors, database: Vectors) -> Floats:
-    """Squared Euclidean distances ``(Q, D)``, in float64, which keeps close neighbours apart.
+def wide(database: Vectors) -> Vectors:
+    """A database ``(D, K)`` in float64 if all of it may be, otherwise as it is."""
+    small = np.prod(database.shape) <= WHOLE
+    return np.asarray(database[:], np.float64) if small else database
+
+
+def euclidean(database: Vectors) -> Measure:
+    """Squared Euclidean distances, in float64, which keeps close neighbours apart.
 
     Exact for bytes.
     """
-    queries = queries[:].astype(np.float64)
-    lengths, distances = (queries**2).sum(1)[:, None], np.empty((len(queries), len(database)))
-    for rows in blocks(database):
-        block = np.asarray(database[rows], np.float64)
-        squares = lengths + (block**2).sum(1)
-        np.subtract(squares, 2 * queries @ block.T, out=distances[:, rows])
-    return np.maximum(distances, 0, out=distances)
+    database = wide(database)
+    parts = (np.asarray(database[rows], np.float64) for rows in blocks(database))
+    squares = np.concatenate([np.einsum("dk,dk->d", part, part) for part in parts])
+
+    def measure(queries: Vectors) -> Floats:
+        queries = np.asarray(queries[:], np.float64)
+        distances = np.empty((len(queries), len(squares)))
+        for rows in blocks(database):
+            np.matmul(-2 * queries, np.asarray(database[rows], np.float64).T, distances[:, rows])
+        for row, length in zip(distances, (queries**2).sum(1), strict=True):  # a row fits a cache
+            row += squares
+            row += length
+            np.maximum(row, 0, out=row)
+        return distances
+
+    return measure
 
 
-def cosine(queries: Vectors, database: Vectors) -> Floats:
-    """Cosine distances ``1 - cos`` in [0, 2], ``(Q, D)``; a zero vector is at distance 1 of all."""
-    queries, database = (vectors[:].astype(np.float64) for vectors in (queries, database))
-    lengths = np.linalg.norm(queries, axis=1)[:, None] * np.linalg.norm(database, axis=1)
-    similarity = queries @ database.T / np.where(lengths > 0, lengths, 1)
-    return np.clip(1 - similarity, 0, 2)
+def cosine(database: Vectors) -> Measure:
+    """Cosine distances ``1 - cos`` in [0, 2]; a zero vector is at distance 1 of all."""
+    database = np.asarray(database[:], np.float64)
+    sizes = np.linalg.norm(database, axis=1)
+
+    def measure(queries: Vectors) -> Floats:
+        queries = np.asarray(queries[:], np.float64)
+        lengths = np.linalg.norm(queries, axis=1)[:, None] * sizes
+        similarity = queries @ database.T / np.where(lengths > 0, lengths, 1)
+        return np.clip(1 - similarity, 0, 2)
+
+    return measure
 
 
-DISTANCES: dict[str, Callable[[Vectors, Vectors], Floats]] = {
-    "euclidean": euclidean,
-    "cosine": cosine,
-}
+DISTANCES: dict[str, Callable[[Vectors], Measure]] = {"euclidean": euclidean, "cosine": cosine}
+
+
+def nearest_first(distances: Floats) -> Ints:
+    """Indices ``(D,)`` of one query's distances ``(D,)``, the smallest first.
+
+    Distances are compared as float32, ties go to the lower index. A non-negative float32 sorts
+    like its bits: numpy sorts 16 of them at a time, in linear time and stably (radix sort), first
+    by the lower half, then by the upper.
+    """
+    bits = distances.astype(np.float32).view(np.uint32)
+    order = bits.astype(np.uint16).argsort(kind="stable")
+    upper = (bits >> 16).astype(np.uint16)
+    return order[upper[order].argsort(kind="stable")]
 
 
 def ranking(queries: Vectors, database: Vectors, distance: str = "euclidean") -> Ints:
-    """Whole database from nearest to farthest, indices ``(Q, D)`` for queries ``(Q, K)``.
-
-    Distances are compared as float32, ties go to the lower index. A non-negative float32 sorts
-    like its bits, so one sort of 64-bit integers (distance above, index below) orders both, and
-    numpy vectorises it.
-    """
-    distances = DISTANCES[distance](queries, database)
-    keys = distances.astype(np.float32).view(np.int32).astype(np.int64)
-    keys <<= 32
-    keys |= np.arange(len(database))
-    keys.sort(axis=1)
-    keys &= 0xFFFFFFFF
-    return keys
+    """Whole database from nearest to farthest, indices ``(Q, D)`` for queries ``(Q, K)``."""
+    return np.stack([nearest_first(row) for row in DISTANCES[distance](database)(queries)])
 
 
 def vote(neighbours: Ints, classes: int) -> Ints:
@@ -89,16 +117,28 @@ def vote(neighbours: Ints, classes: int) -> Ints:
     return counts.argmax(1)
 
 
-def average_precision(relevant: NDArray[np.bool_]) -> Floats:
-    """Average precision ``(Q,)`` of rankings given as relevance ``(Q, D)``; 0 if none is relevant.
+def hit_precisions(relevant: NDArray[np.bool_]) -> Floats:
+    """Precision at the rank of each relevant entry of one ranking ``(D,)``, best rank first."""
+    ranks = relevant.nonzero()[0] + 1
+    return np.arange(1, len(ranks) + 1) / ranks
 
-    Mean over the relevant entries of the precision at their rank (Manning et al. 2008, 8.4).
+
+def average_precision(precisions: Floats) -> float:
+    """Mean of :func:`hit_precisions` (Manning et al. 2008, 8.4); 0 if nothing is relevant."""
+    return float(precisions.mean()) if len(precisions) else 0.0
+
+
+def mean_over_queries(figures: Callable[[slice], Floats], count: int, database: int) -> Floats:
+    """Mean over ``count`` queries of ``figures`` ``(queries, ...)`` of a slice of them.
+
+    A slice has the fewer queries the larger the ``database`` is. Slices run in parallel, each on
+    one core: numpy's products and sorts let other threads run.
     """
-    rows, ranks = relevant.nonzero()
-    counts = relevant.sum(1)
-    hits = np.arange(1, len(rows) + 1) - (counts.cumsum() - counts)[rows]
-    sums = np.bincount(rows, hits / (ranks + 1), minlength=len(relevant))
-    return sums / np.maximum(counts, 1)
+    size = min(CHUNK, max(1, CELLS // database))
+    slices = [slice(start, start + size) for start in range(0, count, size)]
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        sums = list(pool.map(lambda chunk: figures(chunk).sum(0), slices))
+    return np.asarray(np.sum(sums, axis=0) / count)
 
 
 def score(
@@ -116,25 +156,23 @@ def score(
     Takes codes ``(Q, K)`` and ``(D, K)`` with their classes. Returns ``knn.accuracy@k`` for k in
     ``neighbours``, ``retrieval.precision@k`` for k in ``cutoffs`` and ``retrieval.map``.
     """
-    classes = int(labels.max()) + 1
-    size = min(CHUNK, max(1, CELLS // len(labels)))
-    if np.prod(database.shape) <= WHOLE:
-        database = database[:].astype(np.float64)  # once, not for each chunk
+    classes, measure = int(labels.max()) + 1, DISTANCES[distance](database)
+    nearest = max(neighbours)
 
-    def sums(start: int) -> NDArray[np.float64]:
-        chunk = slice(start, start + size)
-        wanted = query_labels[chunk]
-        ranked = labels[ranking(queries[chunk], database, distance)]
-        relevant = ranked == wanted[:, None]
-        return np.array(
-            [(vote(ranked[:, :k], classes) == wanted).sum() for k in neighbours]
-            + [relevant[:, :k].mean(1).sum() for k in cutoffs]
-            + [average_precision(relevant).sum()]
-        )
+    def figures(chunk: slice) -> Floats:
+        found, close = [], []
+        for wanted, distances in zip(query_labels[chunk], measure(queries[chunk]), strict=True):
+            order = nearest_first(distances)
+            relevant = (labels == wanted)[order]
+            precisions = [relevant[:k].mean() for k in cutoffs]
+            found.append([*precisions, average_precision(hit_precisions(relevant))])
+            close.append(labels[order[:nearest]])
+        votes = [vote(np.array(close)[:, :k], classes) for k in neighbours]
+        right = np.stack(votes, 1) == query_labels[chunk][:, None]
+        return np.hstack([right, found])
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy's sort lets other threads run
-        total = sum(pool.map(sums, range(0, len(queries), size)))
-    knn, retrieval = np.split(np.asarray(total) / len(queries), [len(neighbours)])
+    means = mean_over_queries(figures, len(queries), len(labels))
+    knn, retrieval = np.split(means, [len(neighbours)])
     names = [*(f"precision@{k}" for k in cutoffs), "map"]
     return {
         "knn": {f"accuracy@{k}": float(v) for k, v in zip(neighbours, knn, strict=True)},

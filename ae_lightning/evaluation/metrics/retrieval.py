@@ -4,19 +4,22 @@ Legend: Q queries, D database documents, K code size, C labels, R levels of reca
 the queries in chunks, so its memory grows with D, not with Q * D.
 """
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ae_lightning.evaluation.metrics.ranking import Floats, average_precision, ranking
+from ae_lightning.evaluation.metrics.ranking import (
+    DISTANCES,
+    Floats,
+    average_precision,
+    hit_precisions,
+    mean_over_queries,
+    nearest_first,
+)
 
 Bools = NDArray[np.bool_]
-
-CHUNK = 256
 
 RECALLS = (1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 """Levels of recall in per cent, whole numbers so that the hits they need are counted exactly."""
@@ -39,26 +42,17 @@ def relevance(query_labels: Bools, labels: Bools) -> Bools:
     return common > 0
 
 
-def interpolated_precision(relevant: Bools) -> Floats:
-    """Interpolated precision ``(Q, R)`` at ``RECALLS`` of rankings given as relevance ``(Q, D)``.
+def interpolated_precision(precisions: Floats) -> Floats:
+    """Interpolated precision ``(R,)`` at ``RECALLS``, of the precision at each relevant rank.
 
     The highest precision at any rank where recall is at least the level (Manning et al. 2008,
-    section 8.4); 0 if none is relevant.
+    section 8.4); 0 if none is relevant. Between relevant documents precision only falls.
     """
-    hits = relevant.cumsum(1, dtype=np.int32)
-    precision = hits / np.arange(1, relevant.shape[1] + 1)
-    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]  # at this rank or later
-    needed = [-(-percent * hits[:, -1] // 100) for percent in RECALLS]  # rounded up
-    ranks = np.stack([(hits >= count[:, None]).argmax(1) for count in needed], 1)  # the first
-    return np.take_along_axis(best, ranks, 1)
-
-
-def chunked_mean(rows: Callable[[slice], Floats], count: int) -> Floats:
-    """Mean over ``count`` queries of what ``rows`` gives ``(queries, ...)`` for a slice of them."""
-    slices = [slice(start, start + CHUNK) for start in range(0, count, CHUNK)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy lets other threads run
-        sums = list(pool.map(lambda chunk: rows(chunk).sum(0), slices))
-    return np.asarray(np.sum(sums, axis=0) / count)
+    if not len(precisions):
+        return np.zeros(len(RECALLS))
+    best = np.maximum.accumulate(precisions[::-1])[::-1]  # at this rank or later
+    needed = [-(-percent * len(precisions) // 100) for percent in RECALLS]  # rounded up
+    return best[np.array(needed) - 1]
 
 
 def score_retrieval(
@@ -83,14 +77,19 @@ def score_retrieval(
     queries, query_labels = labelled(queries, query_labels)
     database, labels = labelled(database, labels)
 
-    def figures(chunk: slice) -> Floats:
-        order = ranking(queries[chunk], database, distance)
-        relevant = np.take_along_axis(relevance(query_labels[chunk], labels), order, 1)
-        precisions = [relevant[:, :k].mean(1) for k in cutoffs]
-        each = np.stack([*precisions, average_precision(relevant)], 1)
-        return np.hstack([each, interpolated_precision(relevant)])
+    measure = DISTANCES[distance](database)
 
-    means = chunked_mean(figures, len(queries)).tolist()
+    def figures(chunk: slice) -> Floats:
+        found = []
+        related = relevance(query_labels[chunk], labels)
+        for row, distances in zip(related, measure(queries[chunk]), strict=True):
+            relevant = row[nearest_first(distances)]
+            precisions = hit_precisions(relevant)
+            each = [*(relevant[:k].mean() for k in cutoffs), average_precision(precisions)]
+            found.append(np.hstack([each, interpolated_precision(precisions)]))
+        return np.array(found)
+
+    means = mean_over_queries(figures, len(queries), len(labels)).tolist()
     names = [*(f"precision@{k}" for k in cutoffs), "map"]
     levels = [str(percent / 100) for percent in RECALLS]
     return {

@@ -43,7 +43,7 @@ def page(monkeypatch):
 
     def of(data, metrics):
         case = SimpleNamespace(name="deep", data=data)
-        shown = FigureInput(case, SimpleNamespace(codes=coded(data)), None, metrics, "gray")
+        shown = FigureInput(case, SimpleNamespace(codes=coded(data)), metrics, "gray")
         return neighbours(shown)["neighbours"]
 
     return of

@@ -11,6 +11,8 @@ from ae_lightning.evaluation.metrics.ranking import (
     DISTANCES,
     average_precision,
     cosine,
+    hit_precisions,
+    nearest_first,
     ranking,
     score,
     vote,
@@ -39,7 +41,7 @@ def test_the_ranking_is_scikit_learns(points, distance):
     distances, neighbours = reference.kneighbors(queries)
     assert np.array_equal(ranking(queries, database, distance), neighbours)
     np.testing.assert_allclose(
-        np.sort(DISTANCES[distance](queries, database)) ** (0.5 if distance == "euclidean" else 1),
+        np.sort(DISTANCES[distance](database)(queries)) ** (0.5 if distance == "euclidean" else 1),
         distances,
         atol=1e-12,
     )
@@ -77,6 +79,32 @@ def test_ties_go_to_the_lower_index():
     assert np.array_equal(ranking(same[:2], same), np.tile(np.arange(300), (2, 1)))
 
 
+@pytest.mark.parametrize("values", [3, 300, 10**9])
+def test_the_order_is_that_of_a_stable_sort_of_float32(values):
+    random = np.random.default_rng(values)
+    distances = random.integers(0, values, 5000) / 7.0 * 10.0 ** random.integers(-9, 9, 5000)
+    assert np.array_equal(
+        nearest_first(distances), distances.astype(np.float32).argsort(kind="stable")
+    )
+
+
+@pytest.mark.parametrize("side", [2, 100])
+def test_scores_of_tied_codes_are_those_of_whole_sorted_rankings(side):
+    random = np.random.default_rng(side)
+    queries, database = (random.integers(0, side, (count, 4)) for count in (300, 400))
+    wanted, labels = (random.integers(0, 3, count).astype(np.uint8) for count in (300, 400))
+    squares = ((queries[:, None] - database) ** 2).sum(2)  # whole numbers, exact in any precision
+    ranked = labels[squares.argsort(1, kind="stable")]
+    relevant = ranked == wanted[:, None]
+    precision = relevant.cumsum(1) / np.arange(1, 401)
+    found = score(queries, wanted, database, labels)
+    expected = (precision * relevant).sum(1) / relevant.sum(1)
+    assert found["retrieval"]["map"] == pytest.approx(expected.mean(), rel=1e-12)
+    assert found["retrieval"]["precision@10"] == pytest.approx(relevant[:, :10].mean())
+    votes = np.stack([(ranked[:, :5] == label).sum(1) for label in range(3)], 1).argmax(1)
+    assert found["knn"]["accuracy@5"] == (votes == wanted).mean()
+
+
 def test_close_points_far_from_the_origin_are_ranked_right():
     # Their squares, 2e6, have a float32 spacing of 1/4, far above the gaps.
     random = np.random.default_rng(0)
@@ -96,7 +124,7 @@ def test_cosine_by_hand():
     queries = np.array([[1.0, 0.0], [0.0, 0.0]])
     database = np.array([[3.0, 0.0], [0.0, 2.0], [-1.0, 0.0], [5.0, 5.0], [0.0, 0.0]])
     np.testing.assert_allclose(
-        cosine(queries, database), [[0, 1, 2, 1 - 0.5**0.5, 1], [1, 1, 1, 1, 1]], atol=1e-15
+        cosine(database)(queries), [[0, 1, 2, 1 - 0.5**0.5, 1], [1, 1, 1, 1, 1]], atol=1e-15
     )
     assert ranking(queries, database, "cosine").tolist() == [[0, 3, 1, 4, 2], [0, 1, 2, 3, 4]]
 
@@ -117,8 +145,9 @@ def test_a_vote_by_hand():
 def test_average_precision_by_hand():
     relevant = np.array([[1, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 1], [1, 1, 1, 1]], dtype=bool)
     expected = [(1 / 1 + 2 / 3) / 2, 0, 1 / 4, 1]
-    np.testing.assert_allclose(average_precision(relevant), expected)
-    assert average_precision(np.zeros((2, 3), dtype=bool)).tolist() == [0, 0]
+    found = [average_precision(hit_precisions(row)) for row in relevant]
+    np.testing.assert_allclose(found, expected)
+    assert hit_precisions(relevant[0]).tolist() == [1, 2 / 3]
 
 
 def test_all_scores_by_hand():
@@ -161,7 +190,7 @@ def test_distances_of_bytes_are_whole_numbers(small_blocks):
     random = np.random.default_rng(0)
     queries, database = (random.integers(0, 256, (n, 300)).astype(np.uint8) for n in (6, 50))
     exact = ((queries[:, None].astype(np.int64) - database.astype(np.int64)) ** 2).sum(2)
-    assert np.array_equal(DISTANCES["euclidean"](queries, database), exact)
+    assert np.array_equal(DISTANCES["euclidean"](database)(queries), exact)
 
 
 def test_memory_does_not_grow_with_a_wide_database(monkeypatch):
@@ -181,9 +210,13 @@ def test_memory_does_not_grow_with_a_wide_database(monkeypatch):
 def test_a_large_database_gets_small_chunks_of_queries(points, monkeypatch):
     queries, wanted, database, labels = points
     whole, sizes = score(*points), []
-    ranked = module.ranking
     monkeypatch.setattr(module, "CELLS", 3 * 90 + 1)
-    monkeypatch.setattr(module, "ranking", lambda q, *a: sizes.append(len(q)) or ranked(q, *a))
+
+    def noted(database):
+        measure = module.euclidean(database)
+        return lambda asked: sizes.append(len(asked)) or measure(asked)
+
+    monkeypatch.setitem(DISTANCES, "euclidean", noted)
     found = score(queries, wanted, database, labels)
     assert sorted(set(sizes)) == [1, 3]  # 40 queries
     for section, figures in found.items():

@@ -3,7 +3,8 @@ import pytest
 from sklearn.metrics import average_precision_score, precision_recall_curve
 from sklearn.metrics.pairwise import cosine_distances, euclidean_distances
 
-from ae_lightning.evaluation.metrics import retrieval as module
+from ae_lightning.evaluation.metrics import ranking as module
+from ae_lightning.evaluation.metrics.ranking import hit_precisions
 from ae_lightning.evaluation.metrics.retrieval import (
     RECALLS,
     interpolated_precision,
@@ -43,7 +44,7 @@ def test_map_is_the_mean_of_scikit_learns_average_precision(documents, distance)
 
 def test_interpolated_precision_is_the_highest_on_scikit_learns_curve_from_there_on():
     relevant = np.random.default_rng(0).random((50, 30)) < 0.3
-    found = interpolated_precision(relevant)
+    found = [interpolated_precision(hit_precisions(row)) for row in relevant]
     for row, values in zip(relevant, found, strict=True):
         precision, recall, _ = precision_recall_curve(row, -np.arange(30))
         precision, recall = precision[:-1], recall[:-1]  # the last is the made-up point (0, 1)
@@ -54,7 +55,7 @@ def test_interpolated_precision_is_the_highest_on_scikit_learns_curve_from_there
 def test_interpolated_precision_by_hand():
     # Relevant at ranks 1, 4 and 5 of 6: precisions 1, 2/4, 3/5 at recalls 1/3, 2/3, 1.
     relevant = np.array([[1, 0, 0, 1, 1, 0], [0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1]], dtype=bool)
-    found = interpolated_precision(relevant)
+    found = [interpolated_precision(hit_precisions(row)) for row in relevant]
     np.testing.assert_allclose(found[0], [1 if percent <= 30 else 3 / 5 for percent in RECALLS])
     assert found[1].tolist() == [0] * len(RECALLS)
     np.testing.assert_allclose(found[2], 1 / 6)
@@ -64,7 +65,7 @@ def test_interpolated_precision_by_hand():
 def test_a_recall_that_is_reached_exactly_counts(count):
     # One relevant document, then an irrelevant, and so on, so that the precision only falls.
     relevant = np.arange(2 * count) % 2 == 0
-    found = dict(zip(RECALLS, interpolated_precision(relevant[None])[0], strict=True))
+    found = dict(zip(RECALLS, interpolated_precision(hit_precisions(relevant)), strict=True))
     for percent in range(10, 101, 10):
         hits = count // 10 * (percent // 10)
         assert found[percent] == hits / (2 * hits - 1), percent

@@ -90,6 +90,11 @@ def change(params: dict[str, Any], *path: str, to: Any) -> None:
     [
         (("layers", "plain", "units"), 12, {"pretrain.plain", "repeat.deep"}),
         (("variants", "scratch", "train", "epochs"), 2, {"finetune.scratch", "repeat.scratch"}),
+        (
+            ("variants", "scratch", "sizes"),
+            [8, 3],
+            {"baseline.strokes", "finetune.scratch", "repeat.scratch"},
+        ),
         (("classifiers", "semi", "smoothing"), 0.1, {"supervise.semi"}),
         (
             ("datasets", "strokes", "validation"),
@@ -195,6 +200,22 @@ def test_a_flow_brings_code_yaml_up_to_date_first(
         assert code == 0, output
         assert FILE.read_text() == good
         assert "prepare@strokes is up to date (2 stages, " in output
+
+
+@pytest.mark.slow
+def test_another_variant_computes_the_baseline_anew_and_no_other_evaluation(
+    versioned: Path,
+) -> None:
+    text = Path("params.yaml").read_text()
+    assert dvc("repro", "evaluate@linear").returncode == 0
+    params = yaml.safe_load(text)
+    params["variants"]["more"] = params["variants"]["linear"] | {"sizes": [5]}
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    done = dvc("repro", "evaluate@linear")
+    Path("params.yaml").write_text(text)
+    assert done.returncode == 0, done.stderr
+    assert "Running stage 'baseline@strokes'" in done.stdout
+    assert "Stage 'evaluate@linear' didn't change, skipping" in done.stdout
 
 
 @pytest.mark.slow
