@@ -57,9 +57,7 @@ def orthogonalize_blocks(matrices: Tensor) -> Tensor:
     There are as many as divide the rows evenly, :data:`BLOCKS` at most.
     """
     rows = matrices.shape[1]
-    blocks = next(
-        (n for n in range(BLOCKS, 1, -1) if rows % n == 0 and rows // n >= LEAST_ROWS), 1
-    )
+    blocks = next((n for n in range(BLOCKS, 1, -1) if rows % n == 0 and rows // n >= LEAST_ROWS), 1)
     apart = matrices.unflatten(1, (blocks, -1)).flatten(0, 1)
     return orthogonalize(apart).unflatten(0, (-1, blocks)).flatten(1, 2)
 
