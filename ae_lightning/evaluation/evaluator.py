@@ -1,6 +1,6 @@
 """Evaluation as a LightningModule: codes by ``predict``, reconstruction errors by ``test``."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -41,15 +41,19 @@ class Evaluation(lightning.LightningModule):
     def __init__(self, stack: Stack) -> None:
         super().__init__()
         self.stack = stack
+        self.kept: list[Tensor] | None = None
 
     def predict_step(self, batch: Tensor) -> Tensor:
         """Codes ``(batch, code)`` of raw examples."""
         return self.stack.encode(to_unit(batch))
 
     def test_step(self, batch: Tensor) -> None:
-        """Errors of reconstructing raw examples, in their units."""
+        """Errors of reconstructing raw examples, in their units; codes are kept if asked for."""
         x = to_unit(batch)
-        logits, target = self.stack.trace(x).logits, self.stack.restore(self.stack.target(x))
+        code, logits = self.stack.trace(x)
+        if self.kept is not None:
+            self.kept.append(code.cpu())
+        target = self.stack.restore(self.stack.target(x))
         errors = errors_of(self.stack)(logits, target, self.stack.restored)
         weight = int((with_end(x) != PADDING).sum()) if self.stack.takes_sequences else len(x)
         self.log_dict(errors, batch_size=weight, sync_dist=True)
@@ -100,6 +104,13 @@ class Evaluator:
         """Errors by name, each averaged over the examples."""
         errors: dict[str, float] = self._asked(_errors, array)
         return errors
+
+    def codes_and_reconstruction(
+        self, array: Array
+    ) -> tuple[NDArray[np.float32], dict[str, float]]:
+        """:meth:`codes` and :meth:`reconstruction` of one pass."""
+        both: tuple[NDArray[np.float32], dict[str, float]] = self._asked(_codes_and_errors, array)
+        return both
 
     def _asked(self, measure: Measure, array: Array) -> Any:
         others = process_group.world_size() > 1
@@ -166,17 +177,19 @@ def _trainer(environment: Environment) -> Trainer:
 
 def _codes(trainer: Trainer, module: Evaluation, array: Array) -> NDArray[np.float32]:
     """Codes of all examples in the first process, of its own part in any other."""
-    world = trainer.world_size
-    shares = [_share(module, array, rank, world) for rank in range(world)]
-    batches: Any = trainer.predict(module, loader(array, shares[trainer.global_rank]))
-    own = np.concatenate([batch.numpy() for batch in batches])
-    parts = process_group.gather(own) if world > 1 else [own]
-    if len(parts) == 1:
-        return own
-    codes = np.empty((len(array), parts[0].shape[1]), dtype=np.float32)
-    for share, part in zip(shares, parts, strict=True):
-        codes[torch.cat(list(share)).numpy()] = part
-    return codes
+    share = _share(module, array, trainer.global_rank, trainer.world_size)
+    batches: Any = trainer.predict(module, loader(array, share))
+    return _gathered(trainer, module, array, batches)
+
+
+def _codes_and_errors(
+    trainer: Trainer, module: Evaluation, array: Array
+) -> tuple[NDArray[np.float32], dict[str, float]]:
+    """:func:`_codes` and :func:`_errors` of one pass."""
+    module.kept = []
+    errors = _errors(trainer, module, array)
+    batches, module.kept = module.kept, None
+    return _gathered(trainer, module, array, batches), errors
 
 
 def _errors(trainer: Trainer, module: Evaluation, array: Array) -> dict[str, float]:
@@ -184,6 +197,19 @@ def _errors(trainer: Trainer, module: Evaluation, array: Array) -> dict[str, flo
     share = _share(module, array, trainer.global_rank, trainer.world_size)
     errors = trainer.test(module, loader(array, share), verbose=False)[0]
     return {name: float(error) for name, error in errors.items()}
+
+
+def _gathered(
+    trainer: Trainer, module: Evaluation, array: Array, batches: Sequence[Tensor]
+) -> NDArray[np.float32]:
+    """This process's batches of codes, in the first process those of all."""
+    own, world = np.concatenate([batch.numpy() for batch in batches]), trainer.world_size
+    if len(parts := process_group.gather(own) if world > 1 else [own]) == 1:
+        return own
+    codes = np.empty((len(array), parts[0].shape[1]), dtype=np.float32)
+    for rank, part in enumerate(parts):
+        codes[torch.cat(list(_share(module, array, rank, world))).numpy()] = part
+    return codes
 
 
 def _share(module: Evaluation, array: Array, rank: int, world: int) -> BatchIndices:

@@ -1,7 +1,7 @@
 """Scores of a trained stack on a prepared dataset, as ``metrics.json`` names them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,24 +26,44 @@ QUERIES = 10_000
 
 @dataclass(frozen=True)
 class EncodedImages:
-    """A stack on a dataset with its codes, computed once for scores and figures alike."""
+    """A stack on a dataset with its codes, computed once for scores and figures alike.
+
+    ``errors`` are those of the splits that were decoded as well.
+    """
 
     stack: Stack
     data: PreparedDataset
     evaluator: Evaluator
     codes: dict[str, NDArray[Any]]
+    errors: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, stack: Stack, data: PreparedDataset, environment: Environment) -> "EncodedImages":
-        """Compute the codes of every split; those that are the images stay bytes on disk."""
+    def of(
+        cls,
+        stack: Stack,
+        data: PreparedDataset,
+        environment: Environment,
+        decoded: Sequence[str] = ("test",),
+    ) -> "EncodedImages":
+        """Compute the codes of every split; those that are the images stay bytes on disk.
+
+        The splits that are ``decoded`` have their errors measured in the same pass.
+        """
         evaluator = Evaluator(stack, environment)
         if not stack.layers and stack.first is None:
             return cls(stack, data, evaluator, pixels(data))
-        codes = {split: evaluator.codes(data.inputs(split)) for split in SPLITS}
-        return cls(stack, data, evaluator, codes)
+        codes, errors = {}, {}
+        for split in SPLITS:
+            if split in decoded:
+                codes[split], errors[split] = evaluator.codes_and_reconstruction(data.inputs(split))
+            else:
+                codes[split] = evaluator.codes(data.inputs(split))
+        return cls(stack, data, evaluator, codes, errors)
 
     def reconstruction(self, split: str, most: int | None = None) -> dict[str, float]:
         """``sse`` and ``mse`` on a split, or on at most ``most`` of it, evenly spread."""
+        if most is None and split in self.errors:
+            return self.errors[split]
         return self.evaluator.reconstruction(spread_out(self.data.inputs(split), most))
 
 

@@ -65,7 +65,8 @@ class ImageEvaluation:
         """
         if not case.stack.layers and self.measures:
             return replace(self, measures={}, pages=(codes,), kept=()).evaluate(case)
-        measured = EncodedImages.of(case.stack, case.data, case.environment)
+        decoded = SPLITS if self.seen is None else ("validation", "test")
+        measured = EncodedImages.of(case.stack, case.data, case.environment, decoded)
         baseline = case.baseline
         found = scores(measured, baseline.metrics, baseline.solved, self.seen)
         found |= claims(measured, self.measures)

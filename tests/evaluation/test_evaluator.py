@@ -41,6 +41,9 @@ def test_codes_and_errors_are_numpys_with_an_uneven_last_batch(stack, tiny, monk
     assert errors["sse"] == pytest.approx(((output - x) ** 2).sum(1).mean(), rel=1e-5)
     assert errors["mse"] == pytest.approx(((output - x) ** 2).mean(), rel=1e-5)
     assert np.array_equal(evaluator.codes(images), codes)  # the trainer can be used again
+    both = evaluator.codes_and_reconstruction(images)
+    assert np.array_equal(both[0], codes)
+    assert both[1] == errors
 
 
 def test_a_perfect_reconstruction_has_no_error(tiny):

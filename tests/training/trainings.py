@@ -219,6 +219,7 @@ def main(names: list[str]) -> None:
                 data: Any = MEASURED.get(name, IMAGES[1])
                 done[f"{name}-codes"] = evaluator.codes(data)
                 done[f"{name}-few"] = evaluator.codes(data[:3])
+                done[f"{name}-kept"] = evaluator.codes_and_reconstruction(data)[0]
                 done[f"{name}-errors"] = np.array([*evaluator.reconstruction(data).values()])
                 done[f"{name}-losses"] = losses(name)
                 weights = [value.flatten() for value in stack.state_dict().values()]

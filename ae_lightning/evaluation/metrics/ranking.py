@@ -93,22 +93,25 @@ def cosine(database: Vectors) -> Measure:
 DISTANCES: dict[str, Callable[[Vectors], Measure]] = {"euclidean": euclidean, "cosine": cosine}
 
 
-def nearest_first(distances: Floats) -> Ints:
-    """Indices ``(D,)`` of one query's distances ``(D,)``, the smallest first.
+def nearest_first(distances: Floats, values: NDArray[Any]) -> NDArray[Any]:
+    """The ``values`` ``(D,)`` of a database's entries by one query's distances ``(D,)``.
 
     Distances are compared as float32, ties go to the lower index. A non-negative float32 sorts
     like its bits: numpy sorts 16 of them at a time, in linear time and stably (radix sort), first
     by the lower half, then by the upper.
     """
     bits = distances.astype(np.float32).view(np.uint32)
-    order = bits.astype(np.uint16).argsort(kind="stable")
     upper = (bits >> 16).astype(np.uint16)
-    return order[upper[order].argsort(kind="stable")]
+    order = bits.astype(np.uint16).argsort(kind="stable")
+    last = upper[order].argsort(kind="stable")
+    return values[order][last]
 
 
 def ranking(queries: Vectors, database: Vectors, distance: str = "euclidean") -> Ints:
     """Whole database from nearest to farthest, indices ``(Q, D)`` for queries ``(Q, K)``."""
-    return np.stack([nearest_first(row) for row in DISTANCES[distance](database)(queries)])
+    places = np.arange(len(database))
+    distances = DISTANCES[distance](database)(queries)
+    return np.stack([nearest_first(row, places) for row in distances])
 
 
 def vote(neighbours: Ints, classes: int) -> Ints:
@@ -162,11 +165,11 @@ def score(
     def figures(chunk: slice) -> Floats:
         found, close = [], []
         for wanted, distances in zip(query_labels[chunk], measure(queries[chunk]), strict=True):
-            order = nearest_first(distances)
-            relevant = (labels == wanted)[order]
+            ranked = nearest_first(distances, labels)
+            relevant = ranked == wanted
             precisions = [relevant[:k].mean() for k in cutoffs]
             found.append([*precisions, average_precision(hit_precisions(relevant))])
-            close.append(labels[order[:nearest]])
+            close.append(ranked[:nearest])
         votes = [vote(np.array(close)[:, :k], classes) for k in neighbours]
         right = np.stack(votes, 1) == query_labels[chunk][:, None]
         return np.hstack([right, found])

@@ -83,7 +83,7 @@ def score_retrieval(
         found = []
         related = relevance(query_labels[chunk], labels)
         for row, distances in zip(related, measure(queries[chunk]), strict=True):
-            relevant = row[nearest_first(distances)]
+            relevant = nearest_first(distances, row)
             precisions = hit_precisions(relevant)
             each = [*(relevant[:k].mean() for k in cutoffs), average_precision(precisions)]
             found.append(np.hstack([each, interpolated_precision(precisions)]))

@@ -84,7 +84,8 @@ def test_the_order_is_that_of_a_stable_sort_of_float32(values):
     random = np.random.default_rng(values)
     distances = random.integers(0, values, 5000) / 7.0 * 10.0 ** random.integers(-9, 9, 5000)
     assert np.array_equal(
-        nearest_first(distances), distances.astype(np.float32).argsort(kind="stable")
+        nearest_first(distances, np.arange(5000)),
+        distances.astype(np.float32).argsort(kind="stable"),
     )
 
 
