@@ -228,12 +228,11 @@ def _adamw(params: Any, lr: float) -> torch.optim.Optimizer:
 
 
 CONTENDERS = {
-    "ours": Contender(Muon, 0.02, 500, thorough=True),
+    "ours": Contender(Muon, 0.03, 1000, thorough=True),
+    "ours, 500": Contender(Muon, 0.02, 500, thorough=True),
     "Muon, whole, 1000": Contender(_muon(period=1, blocks=1), 0.03, 1000, thorough=True),
     "Muon, whole, 500": Contender(_muon(period=1, blocks=1), 0.02, 500),
     "AdamW": Contender(_adamw, 3e-3, 500, thorough=True),
-    "blocks of 1/4, each 5th whole, 1000": Contender(_muon(period=5, blocks=4), 0.03, 1000),
-    "blocks of 1/4, each 5th whole, 500": Contender(_muon(period=5, blocks=4), 0.02, 500),
     "blocks of 1/8, never whole, 500": Contender(_muon(period=10**9, blocks=8), 0.02, 500),
     "blocks of 1/8, never whole, 250": Contender(_muon(period=10**9, blocks=8), 0.014, 250),
     "two steps, whole, 1000": Contender(_muon(period=1, blocks=1, steps=2), 0.03, 1000),

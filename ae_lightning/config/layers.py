@@ -57,12 +57,12 @@ class Training(FrozenModel):
 
     loss: LossName = "matching"
     optimizer: OptimizerName = "muon"
-    learning_rate: PositiveFloat = 0.02
+    learning_rate: PositiveFloat = 0.03
     momentum: float = Field(0.95, ge=0, lt=1)
     weight_decay: NonNegativeFloat = 0.0
     schedule: ScheduleName = "linear"
     warmup: float = Field(0.05, ge=0, lt=1)
-    batch_size: PositiveInt = 500
+    batch_size: PositiveInt = 1000
     epochs: PositiveInt = 10
     shift: NonNegativeInt = 0
     patience: PositiveInt | None = None
@@ -75,6 +75,7 @@ class LayerTraining(Training):
     optimizer: OptimizerName = "adamw"
     learning_rate: PositiveFloat = 5e-4
     momentum: float = Field(0.9, ge=0, lt=1)
+    batch_size: PositiveInt = 500
 
 
 class Views(FrozenModel):
