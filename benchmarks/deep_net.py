@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ae_lightning.data.images.arrays import read_idx
 from ae_lightning.nn.checkpoint import build
 from ae_lightning.nn.precision import ISA_LIMITS, multiplies_bf16
 from ae_lightning.nn.stack import Stack, chain_specs
@@ -25,8 +26,7 @@ def new_stack(seed: int = 0) -> Stack:
 
 def images() -> Tensor:
     """The 60,000 training images, bytes ``(60000, 28, 28)``; the last 5,000 are for validation."""
-    content = np.fromfile(ROOT / "data" / "mnist" / "train-images-idx3-ubyte", np.uint8)
-    return torch.from_numpy(content[16:].reshape(-1, 28, 28))
+    return torch.from_numpy(np.array(read_idx(ROOT / "data" / "mnist" / "train-images-idx3-ubyte")))
 
 
 def capability() -> str:

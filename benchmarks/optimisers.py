@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from deep_net import TRAINED, capability, images, new_stack
@@ -40,49 +41,49 @@ BUDGETS = (8, 16)
 SEEDS = (0, 1, 2)
 
 
-class Periodic(Muon):
-    """Muon whose whole orthogonalisation comes each ``period`` steps, in ``blocks`` between."""
-
-    def __init__(self, params: Any, lr: float, period: int, blocks: int, steps: int = 3) -> None:
-        super().__init__(params, lr)
-        self.period, self.blocks, self.steps = period, blocks, steps
-
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        kept = muon.PERIOD, muon.BLOCKS, muon.POLAR_EXPRESS
-        muon.PERIOD, muon.BLOCKS = self.period, self.blocks
-        if self.steps == 2:
-            muon.POLAR_EXPRESS = TWO_STEPS  # type: ignore[assignment]
-        try:
-            return super().step(closure)
-        finally:
-            muon.PERIOD, muon.BLOCKS, muon.POLAR_EXPRESS = kept
-
-
 TWO_STEPS = ((7.36269, -20.74396, 15.16095), (2.91753, -2.18239, 0.47553))
 """The best two odd quintics in a row (minimax) for singular values from 0.03 to 1."""
 
 
-class Preconditioned(torch.optim.Optimizer):
-    """Momentum times the inverse root of gradients' covariance, renewed each ``period`` steps.
+class TwoSteps(Muon):
+    """Muon, whole, with two steps of orthogonalisation instead of three."""
 
-    One-sided Shampoo (Gupta et al. 2018; smaller side, power 1/2), as long as Muon's update; Adam
-    for vectors.
-    """
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        with patch.object(muon, "POLAR_EXPRESS", TWO_STEPS):
+            return super().step(closure)
 
-    def __init__(self, params: Any, lr: float, period: int = 20, floor: float = 1e-4) -> None:
-        super().__init__(params, {"lr": lr, "momentum": 0.95})
-        self.period, self.floor = period, floor
+
+class ByMatrix(torch.optim.Optimizer):
+    """Adam for vectors as in Muon; subclasses move a matrix."""
+
+    def __init__(self, params: Any, lr: float, period: int) -> None:
+        super().__init__(params, {"lr": lr, "momentum": 0.95, "vector_lr": 0.2})
+        self.period = period
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.ndim < 2:
-                    Muon._adam(self, parameter, group | {"vector_lr": 0.2})  # type: ignore[arg-type]
+                    Muon._adam(self, parameter, group)  # type: ignore[arg-type]
                 else:
-                    self._precondition(parameter, group["lr"], group["momentum"])
+                    self.move(parameter, group["lr"], group["momentum"])
 
-    def _precondition(self, parameter: Tensor, lr: float, momentum: float) -> None:
+    def move(self, parameter: Tensor, lr: float, momentum: float) -> None:
+        raise NotImplementedError
+
+
+class Preconditioned(ByMatrix):
+    """Momentum times the inverse root of gradients' covariance, renewed each ``period`` steps.
+
+    One-sided Shampoo (Gupta et al. 2018; smaller side, power 1/2), as long as Muon's update.
+    """
+
+    def __init__(self, params: Any, lr: float, period: int = 20, floor: float = 1e-4) -> None:
+        super().__init__(params, lr, period)
+        self.floor = floor
+
+    def move(self, parameter: Tensor, lr: float, momentum: float) -> None:
         grad, state = parameter.grad, self.state[parameter]
         assert grad is not None
         wide = grad if grad.shape[0] <= grad.shape[1] else grad.mT
@@ -105,23 +106,13 @@ class Preconditioned(torch.optim.Optimizer):
         parameter.add_(step, alpha=-lr * max(1, rows / columns) ** 0.5)
 
 
-class Soap(torch.optim.Optimizer):
+class Soap(ByMatrix):
     """Adam in the eigenbases of gradients' covariances (Vyas et al. 2024), renewed at times."""
 
-    def __init__(self, params: Any, lr: float, momentum: float = 0.95, period: int = 10) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum})
-        self.period = period
+    def __init__(self, params: Any, lr: float, period: int = 10) -> None:
+        super().__init__(params, lr, period)
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.ndim < 2:
-                    Muon._adam(self, parameter, group | {"vector_lr": 0.2})  # type: ignore[arg-type]
-                else:
-                    self._rotated(parameter, group["lr"], group["momentum"])
-
-    def _rotated(self, parameter: Tensor, lr: float, momentum: float) -> None:
+    def move(self, parameter: Tensor, lr: float, momentum: float) -> None:
         grad, state = parameter.grad, self.state[parameter]
         assert grad is not None
         sides = (grad @ grad.mT, grad.mT @ grad)
@@ -193,7 +184,7 @@ class OnTheOutside(torch.optim.Optimizer):
         largest = sorted(parameters, key=torch.numel)[-2:]
         others = [p for p in parameters if all(p is not big for big in largest)]
         self.parts = [
-            Periodic(others, lr, period=1, blocks=1),
+            Muon(others, lr, period=1),
             torch.optim.AdamW(largest, lr / 15, betas=(0.95, 0.99), fused=True),
         ]
         super().__init__(parameters, {"lr": lr})
@@ -208,7 +199,7 @@ class OnTheOutside(torch.optim.Optimizer):
 
 @dataclass(frozen=True)
 class Contender:
-    """An optimiser with the settings that validation chose for it."""
+    """An optimiser with the best of the settings that were tried on validation."""
 
     make: Callable[[Any, float], torch.optim.Optimizer]
     lr: float
@@ -220,7 +211,7 @@ class Contender:
 
 
 def _muon(**settings: Any) -> Callable[[Any, float], torch.optim.Optimizer]:
-    return lambda params, lr: Periodic(params, lr, **settings)
+    return lambda params, lr: Muon(params, lr, **settings)
 
 
 def _adamw(params: Any, lr: float) -> torch.optim.Optimizer:
@@ -230,12 +221,14 @@ def _adamw(params: Any, lr: float) -> torch.optim.Optimizer:
 CONTENDERS = {
     "ours": Contender(Muon, 0.03, 1000, thorough=True),
     "ours, 500": Contender(Muon, 0.02, 500, thorough=True),
-    "Muon, whole, 1000": Contender(_muon(period=1, blocks=1), 0.03, 1000, thorough=True),
-    "Muon, whole, 500": Contender(_muon(period=1, blocks=1), 0.02, 500),
+    "Muon, whole, 1000": Contender(_muon(period=1), 0.03, 1000, thorough=True),
+    "Muon, whole, 500": Contender(_muon(period=1), 0.02, 500),
     "AdamW": Contender(_adamw, 3e-3, 500, thorough=True),
     "blocks of 1/8, never whole, 500": Contender(_muon(period=10**9, blocks=8), 0.02, 500),
     "blocks of 1/8, never whole, 250": Contender(_muon(period=10**9, blocks=8), 0.014, 250),
-    "two steps, whole, 1000": Contender(_muon(period=1, blocks=1, steps=2), 0.03, 1000),
+    "two steps, whole, 1000": Contender(
+        lambda params, lr: TwoSteps(params, lr, period=1), 0.03, 1000
+    ),
     "AdamW on the largest two, 1000": Contender(OnTheOutside, 0.03, 1000),
     "one-sided Shampoo, 1000": Contender(Preconditioned, 0.03, 1000),
     "schedule-free AdamW": Contender(ScheduleFree, 3e-3, 500, constant=True),

@@ -7,13 +7,13 @@ samples a second does each train, in turns, in one process; and after how many s
 squared error of a validation image, summed over its values, at most 3.0.
 
 - ours: the Trainer, data and optimiser of this project; for the second question ``deep-30`` as
-  params.yaml has it, greedy layers included, and the same net from random weights, both in as few
-  epochs as they need.
+  params.yaml has it, greedy layers included, and the same net from random weights, both in fewer
+  epochs.
 - plain loop: what a person would write by hand for speed: everything in memory, autocast, no
   Lightning, our optimiser.
 - idiomatic: what tutorials show: ``torchvision.datasets.MNIST`` behind a ``DataLoader`` with
-  workers, ``ToTensor``, a LightningModule, 32-bit numbers, AdamW. Its learning rate, batch size and
-  epochs are those that were best on validation.
+  workers, ``ToTensor``, a LightningModule, 32-bit numbers, AdamW as in
+  optimisers.py.
 
 Compare within one run only. Results are kept in throughput.json by the instructions that the CPU
 multiplies with; ``ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI`` makes a newer CPU an ordinary one.

@@ -42,10 +42,9 @@ def evaluate(
 ) -> Metrics:
     """Evaluate ``stack`` beside its baseline and write everything into ``folder``.
 
-    ``training.seconds`` are those of the curve,
-    without the pretraining of layers that variants share, ``training.memory_mb`` the training's
-    peak. Writes ``metrics.json``, the figures as PNG, ``codes.npz`` and the folder ``plane``;
-    returns the metrics.
+    ``training.seconds`` are those of the curve, without the pretraining of layers that variants
+    share, ``training.memory_mb`` the training's peak. Writes ``metrics.json``, the figures as PNG,
+    ``codes.npz`` and the folder ``plane``; returns the metrics.
     """
     found = KINDS[data.kind](EvaluationInput(name, stack, data, environment, baseline, curve))
     metrics: Metrics = rounded(found.metrics)

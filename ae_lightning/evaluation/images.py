@@ -63,18 +63,17 @@ class ImageEvaluation:
         A stack without layers, whose code is the image itself, has no claims to be measured and no
         PCA beside it.
         """
-        if not case.stack.layers and self.measures:
-            return replace(self, measures={}, pages=(codes,), kept=()).evaluate(case)
-        decoded = SPLITS if self.seen is None else ("validation", "test")
+        how = self if case.stack.layers else replace(self, measures={}, pages=(codes,), kept=())
+        decoded = SPLITS if how.seen is None else ("validation", "test")
         measured = EncodedImages.of(case.stack, case.data, case.environment, decoded)
         baseline = case.baseline
-        found = scores(measured, baseline.metrics, baseline.solved, self.seen)
-        found |= claims(measured, self.measures)
-        shown = FigureInput(case, measured, found, self.greys)
+        found = scores(measured, baseline.metrics, baseline.solved, how.seen)
+        found |= claims(measured, how.measures)
+        shown = FigureInput(case, measured, found, how.greys)
         return EvaluationResult(
             found,
-            pictures(shown, self.pages),
-            {split: measured.codes[split] for split in self.kept},
+            pictures(shown, how.pages),
+            {split: measured.codes[split] for split in how.kept},
             shown.plane,
         )
 

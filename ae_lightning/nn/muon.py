@@ -3,8 +3,8 @@
 K. Jordan et al., "Muon: an optimizer for hidden layers" (2024), with the step-dependent
 coefficients of Amsel et al., "The Polar Express" (2025), Algorithm 1, which need three steps where
 the fixed quintic of ``torch.optim.Muon`` needs five. Most steps orthogonalise blocks of rows apart,
-which costs a fraction of the products, and only each :data:`PERIOD`-th the whole matrix: A. Khaled
-et al., "MuonBP: Faster Muon via Block-Periodic Orthogonalization" (2025). Matrices of one shape (an
+which costs a fraction of the products, and only each ``period``-th the whole matrix: A. Khaled et
+al., "MuonBP: Faster Muon via Block-Periodic Orthogonalization" (2025). Matrices of one shape (an
 encoder's and its mirror's) go through one batched product. Vectors, which have nothing to
 orthogonalise, follow Adam inside the same optimiser, so that Lightning sees one optimiser and one
 schedule.
@@ -26,12 +26,6 @@ POLAR_EXPRESS = (
     (3.9486908534822946, -2.908902115962949, 0.5518191394370137),
 )
 
-PERIOD = 5
-"""Steps from one whole orthogonalisation to the next (benchmarks/optimisers.json)."""
-
-BLOCKS = 4
-"""Most blocks of rows that are orthogonalised apart between them."""
-
 LEAST_ROWS = 64
 """Rows of a block; with fewer, products of blocks save nothing."""
 
@@ -51,13 +45,13 @@ def orthogonalize(matrices: Tensor) -> Tensor:
     return x
 
 
-def orthogonalize_blocks(matrices: Tensor) -> Tensor:
+def orthogonalize_blocks(matrices: Tensor, most: int) -> Tensor:
     """Orthogonalise equal blocks of rows of ``(count, rows, columns)``, each for itself.
 
-    There are as many as divide the rows evenly, :data:`BLOCKS` at most.
+    There are as many as divide the rows evenly, ``most`` at most.
     """
     rows = matrices.shape[1]
-    blocks = next((n for n in range(BLOCKS, 1, -1) if rows % n == 0 and rows // n >= LEAST_ROWS), 1)
+    blocks = next((n for n in range(most, 1, -1) if rows % n == 0 and rows // n >= LEAST_ROWS), 1)
     apart = matrices.unflatten(1, (blocks, -1)).flatten(0, 1)
     return orthogonalize(apart).unflatten(0, (-1, blocks)).flatten(1, 2)
 
@@ -66,8 +60,9 @@ class Muon(torch.optim.Optimizer):
     """Orthogonalised Nesterov momentum for matrices, Adam for vectors.
 
     A matrix moves by ``lr * sqrt(max(1, rows / columns))`` times an orthogonal matrix, or one whose
-    blocks are orthogonal: whole in the first and each further :data:`PERIOD`-th step. A vector
-    moves by Adam at ``lr * vector_lr``. Weight decay is decoupled and for matrices only.
+    at most ``blocks`` blocks of rows are orthogonal: whole in the first and each further
+    ``period``-th step. A vector moves by Adam at ``lr * vector_lr``. Weight decay is decoupled and
+    for matrices only.
     """
 
     def __init__(
@@ -78,12 +73,16 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
         weight_decay: float = 0.0,
         vector_lr: float = 0.2,
+        period: int = 5,
+        blocks: int = 4,
     ) -> None:
         defaults = {
             "lr": lr,
             "momentum": momentum,
             "weight_decay": weight_decay,
             "vector_lr": vector_lr,
+            "period": period,
+            "blocks": blocks,
         }
         super().__init__(params, defaults)
 
@@ -116,11 +115,11 @@ class Muon(torch.optim.Optimizer):
             state = self.state[parameter]
             if not state:
                 state.update(momentum=torch.zeros_like(parameter), count=0)
-            whole = state["count"] % PERIOD == 0
+            whole = state["count"] % group["period"] == 0
             state["count"] += 1
             average = state["momentum"].lerp_(grad, 1 - momentum)
             updates.append(_wide(_matrix(torch.lerp(grad, average, momentum))))
-        orthogonal = (orthogonalize if whole else orthogonalize_blocks)(torch.stack(updates))
+        orthogonal = orthogonalize_blocks(torch.stack(updates), 1 if whole else group["blocks"])
         for parameter, update in zip(parameters, orthogonal, strict=True):
             rows, columns = _matrix(parameter).shape
             if group["weight_decay"]:
