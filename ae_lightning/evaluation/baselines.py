@@ -27,8 +27,8 @@ class Baselines(NamedTuple):
 
 BASELINES: Annotated[dict[str, Baselines], NamedBy(values=("dataset.kind",))] = {
     "idx": Baselines(images.pixel_baseline, images.pca_baseline),
-    "npy": Baselines(images.byte_baseline, images.pca_baseline),
-    "folder": Baselines(images.byte_baseline, images.pca_baseline),
+    "npy": Baselines(images.pixel_baseline, images.pca_baseline),
+    "folder": Baselines(images.pixel_baseline, images.pca_baseline),
     "documents": Baselines(documents.baseline, documents.lsa_baseline),
 }
 """Baselines by the data's kind."""

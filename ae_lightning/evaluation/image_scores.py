@@ -12,7 +12,6 @@ from sklearn.manifold import trustworthiness
 from ae_lightning.config.environment import Environment
 from ae_lightning.data.concat import ConcatenatedArrays
 from ae_lightning.data.prepared import SPLITS, PreparedDataset
-from ae_lightning.data.sampler import to_unit
 from ae_lightning.evaluation.evaluator import Evaluator
 from ae_lightning.evaluation.metrics.ranking import score
 from ae_lightning.evaluation.metrics.subspace import largest_angle
@@ -106,12 +105,6 @@ def score_validation(measured: EncodedImages) -> Metrics:
 
 def pixel_scores(data: PreparedDataset) -> Metrics:
     """Scores of the raw examples: the baseline that every variant on this dataset shares."""
-    splits = {split: torch.from_numpy(np.array(data.inputs(split))) for split in SPLITS}
-    return score_test({split: to_unit(array).numpy() for split, array in splits.items()}, data)
-
-
-def byte_scores(data: PreparedDataset) -> Metrics:
-    """:func:`pixel_scores` in whole numbers: exact, and in little memory."""
     return score_test(pixels(data), data)
 
 

@@ -12,8 +12,8 @@ from ae_lightning.evaluation.figures.style import INK
 from ae_lightning.evaluation.image_scores import (
     EncodedImages,
     Metrics,
-    byte_scores,
     pixel_scores,
+    pixels,
     score_test,
     scores,
 )
@@ -26,20 +26,19 @@ SEEN = 10_000
 
 
 def pixel_baseline(data: PreparedDataset) -> Metrics:
-    """Scores of strokes' raw pixels; nothing without labels."""
+    """Scores of raw pixels; nothing without labels."""
     return {"pixels": pixel_scores(data)} if data.labelled else {}
 
 
-def byte_baseline(data: PreparedDataset) -> Metrics:
-    """Scores of photographs' raw bytes; nothing without labels."""
-    return {"pixels": byte_scores(data)} if data.labelled else {}
-
-
 def pca_baseline(data: PreparedDataset, size: int, environment: Environment) -> Baseline:
-    """PCA of ``size`` numbers, or of as many as the data allow, and its scores on the test part."""
+    """PCA of ``size`` numbers, or of as many as the data allow, and its scores on the test part.
+
+    As many as an image has are a rotation of it, whose distances are those of the pixels.
+    """
     examples = sum(len(data.inputs(split)) for split in ("train", "validation"))
     pca = EncodedImages.of(pca_stack(data, min(size, data.features, examples)), data, environment)
-    found = {"reconstruction": pca.reconstruction("test"), **score_test(pca.codes, data)}
+    codes = pixels(data) if pca.stack.units == data.features else pca.codes
+    found = {"reconstruction": pca.reconstruction("test"), **score_test(codes, data)}
     return Baseline({"pca": found}, pca.stack)
 
 

@@ -42,6 +42,12 @@ def test_pca_of_one_size_is_computed_once(tiny, tmp_path, monkeypatch):
     assert sorted(sizes) == [2, 3]
 
 
+def test_pca_of_all_numbers_finds_what_pixels_find(tiny, tmp_path):
+    metrics = written(tiny, tmp_path / "tiny", all=CodeShape(100))["all"].metrics
+    assert metrics["pca"]["reconstruction"]["sse"] == pytest.approx(0, abs=1e-6)
+    assert {key: metrics["pca"][key] for key in ("knn", "retrieval")} == metrics["pixels"]
+
+
 def test_another_variant_changes_no_file_of_the_others(tiny, tmp_path):
     written(tiny, tmp_path / "tiny", a=CodeShape(3))
     before = {path: path.read_bytes() for path in (tmp_path / "tiny").rglob("*.*")}

@@ -187,9 +187,14 @@ def test_blocks_of_the_database_change_nothing(points, small_blocks):
     assert score(queries, wanted, joined, labels) == whole
 
 
-def test_distances_of_bytes_are_whole_numbers(small_blocks):
+@pytest.mark.parametrize("lowest", [0, 250], ids=["mixed", "large"])
+@pytest.mark.parametrize("features", [300, 1023, 2500])
+def test_distances_of_bytes_are_whole_numbers(features, lowest, small_blocks):
     random = np.random.default_rng(0)
-    queries, database = (random.integers(0, 256, (n, 300)).astype(np.uint8) for n in (6, 50))
+    queries, database = (
+        random.integers(lowest, 256, (n, features)).astype(np.uint8) for n in (6, 50)
+    )
+    queries[0], database[0] = 0, 255  # the greatest distance
     exact = ((queries[:, None].astype(np.int64) - database.astype(np.int64)) ** 2).sum(2)
     assert np.array_equal(DISTANCES["euclidean"](database)(queries), exact)
 
