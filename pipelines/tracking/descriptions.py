@@ -1,20 +1,29 @@
-"""Markdown descriptions of datasets, runs and registered models for MLflow's UI.
+"""Descriptions of datasets, runs and registered models in MLflow's UI, and how they hang together.
 
-Knows no tracker: links are handed in, relative to the UI (``#/...``).
+All of it follows from ``artifacts/`` and from what the store has; what is there already is not
+written again, and a description that a person has rewritten is left alone.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ae_lightning.artifacts import PREPARED
+from ae_lightning import artifacts
 from ae_lightning.config.variants import SOLVED
+from ae_lightning.errors import UserError
 from pipelines.orchestration.summary import METRICS
-from pipelines.tracking import provenance
-from pipelines.tracking.artifact_index import ModelEntry
+from pipelines.tracking import provenance, queries
+from pipelines.tracking.artifact_index import ModelEntry, Tables
+from pipelines.tracking.queries import NOTE, PARENT
+from pipelines.tracking.recorder import Run
+from pipelines.tracking.store import UI_MODE
+
+# isort: split
+# After `queries`, whose `store` sets what MLflow reads as it is imported.
+import mlflow.entities as entities
 
 KINDS = {
     "autoencoder": "Autoencoder",
@@ -30,28 +39,14 @@ KINDS = {
 }
 """A run's kind, in words."""
 
-PHRASES: Mapping[str, Callable[[Any], str]] = {
-    "whiten": lambda share: f"images whitened by {share:g}",
-    "weights": lambda name: f"words weighed by {name}",
-    "corruption": lambda kinds: f"inputs corrupted ({_list(kinds)})",
-    "l1": lambda weight: f"L1 of {weight:g} on the code",
-    "l2": lambda weight: f"L2 of {weight:g} on the code",
-    "contractive": lambda weight: f"contractive penalty of {weight:g}",
-    "neighbours": lambda asked: f"asked for the words of {asked['count']} neighbours, too",
-    "views": lambda asked: f"from moved copies ({_list(asked)})",
-    "unlabelled": lambda asked: "learns from unlabelled images, too",
-}
-"""Phrases for parameters that are set."""
-
-START = {"layers": "pretrained greedily", "prepared": "from random weights"}
-STARTED = ("autoencoder", "classifier")
-"""Initial weights in words, by the folder of ``input``, and the kinds that mention them."""
-
-CODES = {"binary": "a code of bits", "unit": "codes of one length"}
+SETTINGS = (
+    *("input", "whiten", "weights", "corruption", "l1", "l2", "contractive"),
+    *("neighbours", "views", "code_activation", "unlabelled"),
+)
+"""Parameters that are told where they are set."""
 
 FIGURES = {
     "reconstruction.sse": "squared error summed over an image's values in [0, 1], mean over images",
-    "reconstruction.mse": "the same per value",
     "knn.accuracy@1": "share of images whose nearest code of the training images has their class",
     "knn.accuracy@5": "the same by a vote of the nearest five",
     "retrieval.precision@10": "of the ten nearest in the database, the share that is relevant",
@@ -63,141 +58,235 @@ FIGURES = {
     "pretrained.error@100.mean": "a classifier's share of wrong answers, taught by 100 labels",
     "pretrained.error@1000.mean": "by 1,000 labels",
     "pretrained.error@all.mean": "by all labels",
+    "val/loss": "what is minimised, on validation, after the last epoch",
 }
-"""Meaning of the names of metrics.json in tables; the rest: README."""
+"""Columns of the UI's views where most runs have them, and their meaning; the rest: README."""
 
+VIEWS = {"Variants": "finetune", "Layers": "pretrain", "Classifiers": "supervise"}
+"""Saved views, and the stage of the runs that each shows."""
+
+REPORT, PAGE = "report", "index.html"
+ABOUT = "All variants side by side on one page, index.html under Artifacts."
+LEGEND = (
+    "`current` = true marks the newest run of each name, `stage` = finetune the variants. "
+    "Layers lie below the first variant that stands on them, repeats from other seeds and "
+    "a classifier's trainings below theirs. `train/…` and `val/…` are per epoch; names "
+    "with dots are measured on the test part, once, as in "
+    "`artifacts/evaluation/VARIANT/metrics.json`; `validation.…` are those by which all "
+    "choices are made, `baseline.…` those of raw examples and of PCA or LSA."
+)
 SPLITS = ("train", "validation", "test")
 
 
-def link(text: str, to: str) -> str:
-    """A link, or the bare text where there is nothing to link to."""
-    return f"[{text}]({to})" if to else text
+def describe(chosen: Collection[ModelEntry], tables: Tables) -> None:
+    """Describe the models in ``chosen``, which are recorded, their datasets and the report.
+
+    Raises:
+        UserError: If the store does not answer.
+    """
+    report = _report()
+    for dataset in sorted({one.dataset for one in chosen}):
+        there = {queries.made(run): run for run in queries.current(dataset)}
+        models = [one for one in chosen if one.dataset == dataset]
+        runs = {one: there[one.known_by] for one in models if one.known_by in there}
+        if runs:
+            _describe(dataset, runs, tables, report)
 
 
-def sentence(one: ModelEntry, parameters: Mapping[str, Any]) -> str:
-    """One sentence on a layer, variant or classifier: kind, widths, dataset, special settings."""
-    kind = "classifier" if one.kind == "classifiers" else str(parameters.get("kind", "autoencoder"))
-    below = str(parameters.get("input", "")).partition("/")[0]
-    said = [START[below]] if kind in STARTED and below in START else []
-    said += [PHRASES[key](value) for key, value in parameters.items() if value and key in PHRASES]
-    said += [CODES[code] for code in [parameters.get("code_activation")] if code in CODES]
-    said += [
-        f"{trained['epochs']} epochs"
-        for trained in [parameters.get("train")]
-        if trained and kind not in SOLVED
+def _report() -> str:
+    """The link of the report's page; a report that is new becomes a run. Empty without a page."""
+    if not (artifacts.REPORT / PAGE).exists():
+        return ""
+    with queries.answering():
+        wanted = {f"{REPORT}.digest": provenance.digest(artifacts.REPORT), "current": "true"}
+        if not queries.named(REPORT, REPORT, wanted):
+            with Run(REPORT, REPORT, REPORT, {"kind": REPORT}, by="publish") as run:
+                run.log_files(artifacts.REPORT, REPORT)
+            if run.guard.lost:
+                raise UserError(
+                    f"{artifacts.REPORT}: not recorded; start the tracking store and repeat"
+                )
+        [run] = queries.named(REPORT, REPORT, wanted)
+        page = queries.page(run, PAGE)
+        queries.tag(run, {NOTE: ABOUT})
+        queries.tag_experiment(run.info.experiment_id, {NOTE: f"{ABOUT} {_link('Open', page)}"})
+    return page
+
+
+def _describe(
+    dataset: str, runs: Mapping[ModelEntry, entities.Run], tables: Tables, report: str
+) -> None:
+    """Write the tags of a dataset's experiment, runs and registered models."""
+    for one, run in runs.items():
+        below = [name for name in _below(one, tables) if ModelEntry("layers", name) in runs]
+        above = [
+            other
+            for kind in ("models", "classifiers")
+            for other in (ModelEntry(kind, name) for name in tables.get(kind, ()))
+            if one.kind == "layers" and other in runs and one.name in _below(other, tables)
+        ]
+        stands = {name: queries.page(runs[ModelEntry("layers", name)]) for name in below}
+        links = [
+            _links("Stands on the pretrained layers", stands),
+            _links("On it stand", {other.name: queries.page(runs[other]) for other in above}),
+            _link("Registered model", f"#/models/{one.name}{UI_MODE}") if one.usable else "",
+            report and _link("Report", report),
+        ]
+        tags = {
+            "kind": _kind(one, tables),
+            **({"layers": " ".join(below)} if below else {}),
+            **({PARENT: runs[above[0]].info.run_id} if above else {}),
+            NOTE: _joined([_sentence(one, tables), _dotted(links), _built(one), _figures(one)]),
+        }
+        with queries.answering():
+            queries.tag(run, tags)
+    with queries.answering():
+        _describe_experiment(dataset, runs, report)
+    _describe_models(runs, tables, report)
+
+
+def _describe_models(runs: Mapping[ModelEntry, entities.Run], tables: Tables, report: str) -> None:
+    usable = [one for one in runs if one.usable]
+    if not usable:
+        return
+    from pipelines.serving import registry  # torch and pandas take seconds to import
+
+    there = registry.registered()
+    for one in usable:
+        if one.name in there:
+            loaded = f'`mlflow.pyfunc.load_model("models:/{one.name}@current")`'
+            links = [_link("The run that made it", queries.page(runs[one]))]
+            links += [_link("Report", report)] if report else []
+            takes = f"{_takes(one)} Load it with {loaded}."
+            note = [_sentence(one, tables), takes, _figures(one), _dotted(links)]
+            registry.describe(one.name, there[one.name], _joined(note))
+
+
+def _describe_experiment(
+    dataset: str, runs: Mapping[ModelEntry, entities.Run], report: str
+) -> None:
+    """Write a dataset's views and its description; its first line is all that the list shows."""
+    experiment = next(iter(runs.values())).info.experiment_id
+    metrics = {
+        name: [run.data.metrics for one, run in runs.items() if one.stage == stage]
+        for name, stage in VIEWS.items()
+    }
+    columns = {
+        view: [name for name in FIGURES if _most_have(provenance.legal(name), of)]
+        for view, of in metrics.items()
+        if of
+    }
+    begin = [
+        _link(view, f"#/experiments/{experiment}/runs{UI_MODE}&viewStateShareKey={view.lower()}")
+        for view in columns
     ]
-    words = " ".join(part for part in (KINDS.get(kind, kind), _widths(one)) if part)
+    begin += [_link("the report", report)] if report else []
+    meant = [
+        f"- `{provenance.legal(name)}`: {meaning}"
+        for name, meaning in FIGURES.items()
+        if any(name in names for names in columns.values())
+    ]
+    prepared = artifacts.PREPARED / dataset
+    note = [
+        f"{_data(prepared)}: a run for each variant, classifier and pretrained layer of {dataset}.",
+        f"Begin with {', '.join(begin)}.",
+        LEGEND,
+        _split(prepared),
+        "\n".join(["What the figures mean:", "", *meant]) if meant else "",
+    ]
+    views = {
+        f"mlflow.sharedViewState.{view.lower()}": _view(view, names)
+        for view, names in columns.items()
+    }
+    queries.tag_experiment(experiment, {**views, "data": dataset, NOTE: _joined(note)})
+
+
+def _view(name: str, figures: Sequence[str]) -> str:
+    """A view of the runs table: which runs, in which order, with which columns.
+
+    MLflow has no interface for its saved views, and its addresses hold no columns: they are tags
+    of the experiment, as the UI's *Share* button writes them. Charts are left to the UI.
+    """
+    columns = [f"metrics.`{provenance.legal(figure)}`" for figure in figures]
+    state = {
+        "searchFilter": f"tags.current = 'true' and tags.stage = '{VIEWS[name]}'",
+        "orderByKey": next(iter(columns), "tags.`mlflow.runName`"),
+        "orderByAsc": not figures or "error" in figures[0] or figures[0] == "reconstruction.sse",
+        "selectedColumns": ["tags.`kind`", *columns],
+    }
+    return json.dumps({"name": name, "createdAt": 0, "state": json.dumps(state)})
+
+
+def _most_have(metric: str, runs: Sequence[Mapping[str, float]]) -> bool:
+    return 2 * sum(metric in metrics for metrics in runs) > len(runs)
+
+
+def _below(one: ModelEntry, tables: Tables) -> list[str]:
+    """Names of the layers that a model stands on, from the data up."""
+    names: list[str] = []
+    source = str(_parameters(one, tables).get("input", ""))
+    while source.startswith("layers/") and source.removeprefix("layers/") not in names:
+        names.insert(0, source.removeprefix("layers/"))
+        source = str(_parameters(ModelEntry("layers", names[0]), tables).get("input", ""))
+    return names
+
+
+def _parameters(one: ModelEntry, tables: Tables) -> Mapping[str, Any]:
+    return tables.get(one.kind, {}).get(one.name, {})
+
+
+def _kind(one: ModelEntry, tables: Tables) -> str:
+    default = {"models": "autoencoder"}.get(one.kind, one.kind.rstrip("s"))
+    return str(_parameters(one, tables).get("kind", default))
+
+
+def _sentence(one: ModelEntry, tables: Tables) -> str:
+    """One sentence on a layer, variant or classifier: kind, widths, dataset, special settings."""
+    kind, parameters = _kind(one, tables), _parameters(one, tables)
+    said = [
+        f"{name.replace('_', ' ')} {_value(parameters[name])}"
+        for name in SETTINGS
+        if parameters.get(name)
+    ]
+    if kind not in SOLVED and "train" in parameters:
+        said.append(f"{parameters['train']['epochs']} epochs")
+    words = " ".join(
+        filter(None, [KINDS.get(kind, kind), _widths(one.described.get("layers", ()))])
+    )
     return "; ".join([f"{words}, on {one.dataset}", *said]) + "."
 
 
-def figures(one: ModelEntry) -> str:
-    """Its main figures on the test part, in a line; empty where none was measured."""
-    known = provenance.numbers(one.results)
-    cells = [
-        f"{heading} **{known[name]:.{digits}f}**"
-        for heading, (path, digits) in METRICS.items()
-        if (name := provenance.legal(path)) in known
-    ]
-    return f"Test part: {' · '.join(cells)}" if cells else ""
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_value(inner)}" for key, inner in value.items() if inner)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def run(
-    one: ModelEntry,
-    parameters: Mapping[str, Any],
-    *,
-    below: Mapping[str, str],
-    above: Mapping[str, str],
-    registered: str,
-    report: str,
-) -> str:
-    """The description of a run.
+def _widths(layers: Sequence[Mapping[str, Any]]) -> str:
+    """A net's widths from the data to the code, ``784-1000-30``."""
+    units = [f"{layer['maps']} maps" if "maps" in layer else layer["units"] for layer in layers]
+    return "-".join(map(str, [*(layer["inputs"] for layer in layers[:1]), *units]))
 
-    Args:
-        one: What it made.
-        parameters: Its resolved parameters.
-        below: The layers that it stands on, from the data up, with their links.
-        above: Variants and classifiers that stand on it, with theirs.
-        registered: Link of the registered model, if there is one.
-        report: Link of the report, if there is one.
-    """
+
+def _built(one: ModelEntry) -> str:
     place = {"models": "variants"}.get(one.kind, one.kind)
     last = {"layers": "pretrain", "models": "evaluate", "classifiers": "grade"}[one.kind]
-    built = f"`params.yaml`: `{place}.{one.name}`. Built again by `ae flow {last}@{one.name}`."
-    links = [
-        _links("Stands on the pretrained layers", below),
-        _links("On it stand", above),
-        link("Registered model", registered) if registered else "",
-        link("Report", report) if report else "",
+    return f"`params.yaml`: `{place}.{one.name}`. Built again by `ae flow {last}@{one.name}`."
+
+
+def _figures(one: ModelEntry) -> str:
+    """Its main figures on the test part, in a line; empty where none was measured."""
+    cells = [
+        f"{heading} **{one.results[name]:.{digits}f}**"
+        for heading, (path, digits) in METRICS.items()
+        if (name := provenance.legal(path)) in one.results
     ]
-    return _joined(
-        [sentence(one, parameters), " · ".join(filter(None, links)), built, figures(one)]
-    )
-
-
-def model(one: ModelEntry, parameters: Mapping[str, Any], run: str, report: str) -> str:
-    """The description of a registered model.
-
-    Args:
-        one: The variant or classifier.
-        parameters: Its resolved parameters.
-        run: Link of the run that made it.
-        report: Link of the report, if there is one.
-    """
-    loaded = f'`mlflow.pyfunc.load_model("models:/{one.name}@current")`'
-    links = [link("The run that made it", run), link("Report", report) if report else ""]
-    takes = _takes(one, PREPARED / one.dataset)
-    return _joined(
-        [
-            sentence(one, parameters),
-            f"{takes} Load it with {loaded}.",
-            figures(one),
-            " · ".join(filter(None, links)),
-        ]
-    )
-
-
-def experiment(
-    dataset: str,
-    prepared: Path,
-    metrics: Iterable[str],
-    views: Mapping[str, str],
-    report: str,
-) -> str:
-    """The description of a dataset's experiment; its first line is all that the list shows.
-
-    Args:
-        dataset: The dataset's name.
-        prepared: Its folder.
-        metrics: Names, as in metrics.json, of the figures that its runs have.
-        views: Links of the saved views by their names.
-        report: Link of the report, if there is one.
-    """
-    start = [*(link(name, to) for name, to in views.items())]
-    start += [link("the report", report)] if report else []
-    meant = [
-        f"- `{provenance.legal(name)}`: {FIGURES[name]}" for name in metrics if name in FIGURES
-    ]
-    return _joined(
-        [
-            f"{_data(prepared)}: a run for each variant, classifier and pretrained layer of "
-            f"{dataset}.",
-            f"Begin with {', '.join(start)}." if start else "",
-            "`current` = true marks the newest run of each name, `stage` = finetune the variants. "
-            "Layers lie below the first variant that stands on them, repeats from other seeds and "
-            "a classifier's trainings below theirs. `train/…` and `val/…` are per epoch; names "
-            "with dots are measured on the test part, once, as in "
-            "`artifacts/evaluation/VARIANT/metrics.json`; `validation.…` are those by which all "
-            "choices are made, `baseline.…` those of raw examples and of PCA or LSA.",
-            _split(prepared),
-            "\n".join(["What the figures mean:", "", *meant]) if meant else "",
-        ]
-    )
+    return f"Test part: {_dotted(cells)}" if cells else ""
 
 
 def _data(prepared: Path) -> str:
     """The examples in words: ``Autoencoders of images 28 × 28 with 10 classes``."""
-    meta = _meta(prepared)
-    if not meta:
+    if not (meta := _meta(prepared)):
         return "Autoencoders"
     shape = " × ".join(map(str, meta["shape"]))
     documents = meta["kind"] == "documents"
@@ -207,21 +296,16 @@ def _data(prepared: Path) -> str:
     return f"Autoencoders of {what}{named}"
 
 
-def _takes(one: ModelEntry, prepared: Path) -> str:
+def _takes(one: ModelEntry) -> str:
     """Inputs and outputs of a registered model."""
-    meta = _meta(prepared)
-    if not meta:
+    if not (meta := _meta(artifacts.PREPARED / one.dataset)):
         return ""
     images = f"images {' × '.join(map(str, meta['shape']))}, floats from 0 to 1"
-    return f"Takes {'texts' if meta['kind'] == 'documents' else images}, gives {_gives(one, meta)}."
-
-
-def _gives(one: ModelEntry, meta: Mapping[str, Any]) -> str:
-    if one.kind == "classifiers":
-        return f"the probability of each of {len(one.described['classes'])} classes"
     layers = one.described.get("layers", ())
     size = layers[-1]["units"] if layers else int(np.prod(meta["shape"]))
-    return f"{size} numbers each"
+    classes = len(one.described.get("classes", ()))
+    gives = f"the probability of each of {classes} classes" if classes else f"{size} numbers each"
+    return f"Takes {'texts' if meta['kind'] == 'documents' else images}, gives {gives}."
 
 
 def _split(prepared: Path) -> str:
@@ -243,26 +327,16 @@ def _meta(prepared: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
-def _widths(one: ModelEntry) -> str:
-    """The net's widths from the data to the code, ``784-1000-30``."""
-    layers: Sequence[Mapping[str, Any]] = one.described.get("layers", ())
-    return "-".join(str(n) for n in [*(layer["inputs"] for layer in layers[:1]), *_units(layers)])
-
-
-def _units(layers: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [f"{layer['maps']} maps" if "maps" in layer else str(layer["units"]) for layer in layers]
+def _link(text: str, to: str) -> str:
+    return f"[{text}]({to})"
 
 
 def _links(text: str, to: Mapping[str, str]) -> str:
-    return f"{text} {', '.join(link(name, url) for name, url in to.items())}" if to else ""
+    return f"{text} {', '.join(_link(name, url) for name, url in to.items())}" if to else ""
 
 
-def _list(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {_short(value)}" for key, value in values.items() if value)
-
-
-def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _dotted(parts: Iterable[str]) -> str:
+    return " · ".join(filter(None, parts))
 
 
 def _joined(paragraphs: Iterable[str]) -> str:

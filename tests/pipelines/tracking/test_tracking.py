@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from ae_lightning.errors import UserError
-from pipelines.tracking import api as tracking
-from pipelines.tracking import provenance, queries, store
+from pipelines.tracking import provenance, queries, recorder, store
 from tests.conftest import wait_for
 
 SLEEP = "time.sleep(600)"
@@ -21,8 +20,10 @@ HOLD = """
 import os, signal, sys, time
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
-from pipelines.tracking import api as tracking
-with tracking.start(experiment="toy", name="held", stage="finetune", parameters=dict()) as run:
+from ae_lightning.config.environment import environment
+from ae_lightning.distributed.launch import together
+from pipelines.tracking.recorder import Run
+with together(environment()), Run("toy", "held", "finetune", {{}}) as run:  # as a stage does
     print(run.id, flush=True)
     {then}
 """
@@ -55,7 +56,7 @@ def client():
 
 def begin(name="deep", **changes):
     settings = {"experiment": "toy", "name": name, "stage": "finetune", "parameters": {}}
-    return tracking.start(**settings | changes)
+    return recorder.Run(**settings | changes)
 
 
 def test_a_run_holds_parameters_metrics_files_and_status(client, model):
@@ -148,7 +149,7 @@ def test_resume_goes_on_in_the_run_that_made_the_model(client, model):
     figures = model.parents[1] / "evaluation" / "deep"
     figures.mkdir(parents=True)
     (figures / "codes.png").write_bytes(b"png")
-    with tracking.resume(
+    with recorder.resume(
         experiment="toy", name="resumed", model=model, parameters={"a": 2, "b": 3}
     ) as run:
         run.log_files(figures)
@@ -163,7 +164,7 @@ def test_resume_goes_on_in_the_run_that_made_the_model(client, model):
 
 
 def test_resume_without_a_run_begins_one_with_the_model(client, model):
-    with tracking.resume(experiment="toy", name="pulled", model=model, parameters={}) as run:
+    with recorder.resume(experiment="toy", name="pulled", model=model, parameters={}) as run:
         run.log_metrics({"a": 1})
     stored = client().get_run(run.id)
     assert stored.data.tags["model.digest"] == provenance.digest(model)
