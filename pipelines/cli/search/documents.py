@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.cells import cell_len, set_cell_size
+from rich.table import Column
 
 from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.data.images.decode import SUFFIXES
@@ -15,7 +15,7 @@ from ae_lightning.data.text.readers import lines
 from ae_lightning.errors import UserError
 from ae_lightning.search.documents import DocumentIndex, Hit, listed
 from pipelines.cli.search.query import Query
-from pipelines.cli.terminal import cut, plain, show
+from pipelines.cli.terminal import cut, plain, right, show, table_lines
 
 TOPICS = 24
 """Columns of a terminal for a document's topics, so that there is room for its title."""
@@ -82,21 +82,13 @@ def table(hits: Sequence[Hit], width: int | None) -> Iterator[str]:
 
     Topics and titles are cut so that a line fits into ``width``; None cuts nothing.
     """
-    rows = [("", hits[0].measure, "date", "topics", "title"), *map(_cells, hits)]
+    rows = [*map(_cells, hits)]
     if width:
         rows = [(*row[:3], cut(row[3], TOPICS), row[4]) for row in rows]
-    widths = [max(cell_len(row[column]) for row in rows) for column in range(4)]
-    room = width and max(width - sum(widths) - 2 * len(widths), TITLE)
-    for rank, score, day, topics, title in rows:
-        yield "  ".join(
-            (
-                rank.rjust(widths[0]),
-                score.rjust(widths[1]),
-                day.ljust(widths[2]),
-                set_cell_size(topics, widths[3]),
-                cut(title, room) if room else title,
-            )
-        ).rstrip()
+    names = [right(""), right(hits[0].measure), *map(Column, ("date", "topics", "title"))]
+    lines = table_lines(names, rows)
+    room = width and max(width, lines[0].index("title") + TITLE)
+    return (cut(line, room) if room else line for line in lines)
 
 
 def _cells(hit: Hit) -> tuple[str, str, str, str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.cells import cell_len
+from rich.table import Column
 
 from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.data.images.decode import read_picture
@@ -19,8 +19,12 @@ from ae_lightning.errors import UserError
 from ae_lightning.files import replaced_file
 from ae_lightning.search.images import ImageHit, ImageIndex
 from pipelines.cli.search.query import Query
-from pipelines.cli.terminal import cut, plain, show
+from pipelines.cli.terminal import cut, plain, right, show, table_lines
 
+COLUMNS = (
+    *(right(""), right("distance"), Column("class"), Column("split")),
+    *(right("number"), Column("file")),
+)
 TOGETHER = 256
 """Queries that are read and then searched for at a time."""
 
@@ -124,18 +128,11 @@ def table(hits: Sequence[ImageHit], width: int | None) -> Iterator[str]:
     There is no column of classes without labels, and none of files for what was an array. The last
     column is cut so that a line fits into ``width``; None cuts nothing.
     """
-    rows = [("", "distance", "class", "split", "number", "file"), *map(_cells, hits)]
-    used = [column for column in range(6) if any(row[column] for row in rows[1:])]
-    widths = [max(cell_len(row[column]) for row in rows) for column in range(6)]
-    for row in rows:
-        cells = [_placed(row[column], widths[column], column) for column in used]
-        line = "  ".join(cells).rstrip()
+    rows = [*map(_cells, hits)]
+    used = [place for place in range(len(COLUMNS)) if any(row[place] for row in rows)]
+    columns = [COLUMNS[place].copy() for place in used]
+    for line in table_lines(columns, [[row[place] for place in used] for row in rows]):
         yield cut(line, width) if width else line
-
-
-def _placed(text: str, width: int, column: int) -> str:
-    room = " " * (width - cell_len(text))
-    return room + text if column in (0, 1, 4) else text + room
 
 
 def _cells(hit: ImageHit) -> tuple[str, ...]:
