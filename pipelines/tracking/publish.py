@@ -47,9 +47,9 @@ def publish(names: Collection[str] | None = None, parameters: Tables | None = No
     Raises:
         UserError: If a name has no model in ``artifacts/``, or the store does not answer.
     """
+    queries.close_orphans()
     tables = artifact_index.configured() if parameters is None else parameters
     chosen = artifact_index.everything(tables, names)
-    queries.close_orphans()
     record = partial(_record, known=_current(chosen), tables=tables)
     began = int(time.time() * 1000) - len(chosen)  # in their order, a millisecond each
     with ThreadPoolExecutor(THREADS if store.is_server() else 1) as pool:

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from ae_lightning.errors import UserError
+from pipelines.cli import operations
 from pipelines.tracking import provenance, queries, recorder, store
+from pipelines.tracking.publish import publish
 from tests.conftest import wait_for
 
 SLEEP = "time.sleep(600)"
@@ -260,33 +262,45 @@ def test_a_taken_port_is_told(capsys):
 
 
 def hold(then):
-    """A process that holds a run, and the run's id."""
+    """A process, leader of its own group, that holds a run, and the run's id."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD.format(then=then)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     return process, process.stdout.readline().strip()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("ending", "then"),
-    [
-        (signal.SIGKILL, SLEEP),
-        (signal.SIGKILL, f"os.fork() or (time.sleep(600), os._exit(0)); {SLEEP}"),
-        (signal.SIGTERM, SLEEP),
-        (signal.SIGINT, SLEEP),
-    ],
-    ids=["kill", "kill with a worker alive", "terminate", "interrupt"],
-)
-def test_no_run_outlives_its_process(client, ending, then):
-    process, run = hold(then)
-    process.send_signal(ending)  # not reaped yet: a zombie counts as dead
-    wait_for(lambda: client().get_run(run).info.status != "RUNNING")
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT], ids=["terminate", "interrupt"])
+def test_a_process_that_is_told_to_end_ends_its_run(client, ending):
+    process, run = hold(SLEEP)
+    process.send_signal(ending)
+    process.communicate()
     assert client().get_run(run).info.status == "KILLED"
-    process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["ui", "publish", "flow"])
+def test_the_next_command_ends_the_run_of_killed_processes(command, client, toy, monkeypatch):
+    process, run = hold(f"os.fork(); {SLEEP}")  # a worker holds copies of all that is open
+    os.killpg(process.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # not reaped: a zombie counts as dead
+    assert client().get_run(run).info.status == "RUNNING"
+    monkeypatch.chdir(toy)
+    monkeypatch.setattr(store, "serve", print)
+    code = "from pipelines.cli.main import main; main()"
+    {
+        "ui": lambda: operations.ui(5000),
+        "publish": lambda: publish(parameters={}),
+        "flow": lambda: subprocess.run(
+            [sys.executable, "-c", code, "flow", "prepare@a"], check=True, stdout=subprocess.DEVNULL
+        ),
+    }[command]()
+    assert client().get_run(run).info.status == "KILLED"
+    process.communicate()
 
 
 @pytest.mark.slow
