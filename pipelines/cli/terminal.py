@@ -1,5 +1,6 @@
 """Printing on a terminal: encoding, control characters, width."""
 
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -42,3 +43,8 @@ def table_lines(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> lis
 def right(heading: str) -> Column:
     """A column of numbers."""
     return Column(heading, justify="right")
+
+
+def width() -> int | None:
+    """Columns of the terminal; None if stdout is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

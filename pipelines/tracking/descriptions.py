@@ -13,7 +13,6 @@ import numpy as np
 
 from ae_lightning import artifacts
 from ae_lightning.config.variants import SOLVED
-from ae_lightning.errors import UserError
 from pipelines.orchestration.summary import METRICS
 from pipelines.tracking import provenance, queries
 from pipelines.tracking.artifact_index import ModelEntry, Tables
@@ -62,9 +61,20 @@ FIGURES = {
 }
 """Columns of the UI's views where most runs have them, and their meaning; the rest: README."""
 
+LEAST = ("sse", "loss", ".mean")
+"""Ends of the names of figures of which the least is the best."""
+
 VIEWS = {"Variants": "finetune", "Layers": "pretrain", "Classifiers": "supervise"}
 """Saved views, and the stage of the runs that each shows."""
 
+BUILT = {
+    "layers": ("layers", "pretrain"),
+    "models": ("variants", "evaluate"),
+    "classifiers": ("classifiers", "grade"),
+}
+"""Where params.yaml has a model, and its last stage."""
+
+Runs = Mapping[ModelEntry, entities.Run]
 REPORT, PAGE = "report", "index.html"
 ABOUT = "All variants side by side on one page, index.html under Artifacts."
 LEGEND = (
@@ -90,62 +100,54 @@ def describe(chosen: Collection[ModelEntry], tables: Tables) -> None:
         models = [one for one in chosen if one.dataset == dataset]
         runs = {one: there[one.known_by] for one in models if one.known_by in there}
         if runs:
-            _describe(dataset, runs, tables, report)
+            with queries.answering():
+                _describe_runs(runs, tables, report)
+                _describe_experiment(dataset, runs, report)
+            _describe_models(runs, tables, report)
 
 
 def _report() -> str:
     """The link of the report's page; a report that is new becomes a run. Empty without a page."""
     if not (artifacts.REPORT / PAGE).exists():
         return ""
+    wanted = {f"{REPORT}.digest": provenance.digest(artifacts.REPORT), "current": "true"}
     with queries.answering():
-        wanted = {f"{REPORT}.digest": provenance.digest(artifacts.REPORT), "current": "true"}
         if not queries.named(REPORT, REPORT, wanted):
             with Run(REPORT, REPORT, REPORT, {"kind": REPORT}, by="publish") as run:
                 run.log_files(artifacts.REPORT, REPORT)
-            if run.guard.lost:
-                raise UserError(
-                    f"{artifacts.REPORT}: not recorded; start the tracking store and repeat"
-                )
-        [run] = queries.named(REPORT, REPORT, wanted)
-        page = queries.page(run, PAGE)
-        queries.tag(run, {NOTE: ABOUT})
-        queries.tag_experiment(run.info.experiment_id, {NOTE: f"{ABOUT} {_link('Open', page)}"})
+        known, *_ = queries.named(REPORT, REPORT, wanted)
+        link = _link("Open", page := queries.page(known, PAGE))
+        queries.tag(known, {NOTE: ABOUT})
+        queries.tag_experiment(known.info.experiment_id, {NOTE: f"{ABOUT} {link}"})
     return page
 
 
-def _describe(
-    dataset: str, runs: Mapping[ModelEntry, entities.Run], tables: Tables, report: str
-) -> None:
-    """Write the tags of a dataset's experiment, runs and registered models."""
+def _describe_runs(runs: Runs, tables: Tables, report: str) -> None:
+    below = {one: [layer for layer in _below(one, tables) if layer in runs] for one in runs}
     for one, run in runs.items():
-        below = [name for name in _below(one, tables) if ModelEntry("layers", name) in runs]
-        above = [
-            other
-            for kind in ("models", "classifiers")
-            for other in (ModelEntry(kind, name) for name in tables.get(kind, ()))
-            if one.kind == "layers" and other in runs and one.name in _below(other, tables)
+        users = [
+            ModelEntry(kind, n) for kind in ("models", "classifiers") for n in tables.get(kind, ())
         ]
-        stands = {name: queries.page(runs[ModelEntry("layers", name)]) for name in below}
+        above = [other for other in users if one in below.get(other, ())]
         links = [
-            _links("Stands on the pretrained layers", stands),
-            _links("On it stand", {other.name: queries.page(runs[other]) for other in above}),
+            _links("Stands on the pretrained layers", below[one], runs),
+            _links("On it stand", above, runs),
             _link("Registered model", f"#/models/{one.name}{UI_MODE}") if one.usable else "",
-            report and _link("Report", report),
+            _link("Report", report),
         ]
+        place, stage = BUILT[one.kind]
+        built = f"`params.yaml`: `{place}.{one.name}`. Built again by `ae flow {stage}@{one.name}`."
+        note = [_sentence(one, tables), _dotted(links), built, _figures(one)]
         tags = {
             "kind": _kind(one, tables),
-            **({"layers": " ".join(below)} if below else {}),
+            **({"layers": " ".join(layer.name for layer in below[one])} if below[one] else {}),
             **({PARENT: runs[above[0]].info.run_id} if above else {}),
-            NOTE: _joined([_sentence(one, tables), _dotted(links), _built(one), _figures(one)]),
+            NOTE: _joined(note),
         }
-        with queries.answering():
-            queries.tag(run, tags)
-    with queries.answering():
-        _describe_experiment(dataset, runs, report)
-    _describe_models(runs, tables, report)
+        queries.tag(run, tags)
 
 
-def _describe_models(runs: Mapping[ModelEntry, entities.Run], tables: Tables, report: str) -> None:
+def _describe_models(runs: Runs, tables: Tables, report: str) -> None:
     usable = [one for one in runs if one.usable]
     if not usable:
         return
@@ -154,51 +156,41 @@ def _describe_models(runs: Mapping[ModelEntry, entities.Run], tables: Tables, re
     there = registry.registered()
     for one in usable:
         if one.name in there:
-            loaded = f'`mlflow.pyfunc.load_model("models:/{one.name}@current")`'
-            links = [_link("The run that made it", queries.page(runs[one]))]
-            links += [_link("Report", report)] if report else []
-            takes = f"{_takes(one)} Load it with {loaded}."
-            note = [_sentence(one, tables), takes, _figures(one), _dotted(links)]
+            load = f'Load it with `mlflow.pyfunc.load_model("models:/{one.name}@current")`.'
+            links = [
+                _link("The run that made it", queries.page(runs[one])),
+                _link("Report", report),
+            ]
+            note = [_sentence(one, tables), f"{_takes(one)} {load}", _figures(one), _dotted(links)]
             registry.describe(one.name, there[one.name], _joined(note))
 
 
-def _describe_experiment(
-    dataset: str, runs: Mapping[ModelEntry, entities.Run], report: str
-) -> None:
+def _describe_experiment(dataset: str, runs: Runs, report: str) -> None:
     """Write a dataset's views and its description; its first line is all that the list shows."""
-    experiment = next(iter(runs.values())).info.experiment_id
-    metrics = {
-        name: [run.data.metrics for one, run in runs.items() if one.stage == stage]
-        for name, stage in VIEWS.items()
-    }
-    columns = {
-        view: [name for name in FIGURES if _most_have(provenance.legal(name), of)]
-        for view, of in metrics.items()
-        if of
-    }
-    begin = [
-        _link(view, f"#/experiments/{experiment}/runs{UI_MODE}&viewStateShareKey={view.lower()}")
-        for view in columns
-    ]
-    begin += [_link("the report", report)] if report else []
+    experiment, prepared = (
+        next(iter(runs.values())).info.experiment_id,
+        artifacts.PREPARED / dataset,
+    )
+    address = f"#/experiments/{experiment}/runs{UI_MODE}&viewStateShareKey="
+    columns = {}
+    for view, stage in VIEWS.items():
+        if shown := [run.data.metrics for one, run in runs.items() if one.stage == stage]:
+            columns[view] = [name for name in FIGURES if _most_have(provenance.legal(name), shown)]
+    begin = [_link(view, address + view.lower()) for view in columns]
     meant = [
         f"- `{provenance.legal(name)}`: {meaning}"
         for name, meaning in FIGURES.items()
         if any(name in names for names in columns.values())
     ]
-    prepared = artifacts.PREPARED / dataset
     note = [
         f"{_data(prepared)}: a run for each variant, classifier and pretrained layer of {dataset}.",
-        f"Begin with {', '.join(begin)}.",
+        f"Begin with {', '.join(filter(None, [*begin, _link('the report', report)]))}.",
         LEGEND,
         _split(prepared),
         "\n".join(["What the figures mean:", "", *meant]) if meant else "",
     ]
-    views = {
-        f"mlflow.sharedViewState.{view.lower()}": _view(view, names)
-        for view, names in columns.items()
-    }
-    queries.tag_experiment(experiment, {**views, "data": dataset, NOTE: _joined(note)})
+    tags = {f"mlflow.sharedViewState.{v.lower()}": _view(v, names) for v, names in columns.items()}
+    queries.tag_experiment(experiment, {**tags, "data": dataset, NOTE: _joined(note)})
 
 
 def _view(name: str, figures: Sequence[str]) -> str:
@@ -211,7 +203,7 @@ def _view(name: str, figures: Sequence[str]) -> str:
     state = {
         "searchFilter": f"tags.current = 'true' and tags.stage = '{VIEWS[name]}'",
         "orderByKey": next(iter(columns), "tags.`mlflow.runName`"),
-        "orderByAsc": not figures or "error" in figures[0] or figures[0] == "reconstruction.sse",
+        "orderByAsc": not figures or figures[0].endswith(LEAST),
         "selectedColumns": ["tags.`kind`", *columns],
     }
     return json.dumps({"name": name, "createdAt": 0, "state": json.dumps(state)})
@@ -221,14 +213,14 @@ def _most_have(metric: str, runs: Sequence[Mapping[str, float]]) -> bool:
     return 2 * sum(metric in metrics for metrics in runs) > len(runs)
 
 
-def _below(one: ModelEntry, tables: Tables) -> list[str]:
-    """Names of the layers that a model stands on, from the data up."""
-    names: list[str] = []
-    source = str(_parameters(one, tables).get("input", ""))
-    while source.startswith("layers/") and source.removeprefix("layers/") not in names:
-        names.insert(0, source.removeprefix("layers/"))
-        source = str(_parameters(ModelEntry("layers", names[0]), tables).get("input", ""))
-    return names
+def _below(one: ModelEntry, tables: Tables) -> list[ModelEntry]:
+    """The layers that a model stands on, from the data up."""
+    found: list[ModelEntry] = []
+    kind, _, name = str(_parameters(one, tables).get("input", "")).partition("/")
+    while kind == "layers" and (layer := ModelEntry(kind, name)) not in found:
+        found.insert(0, layer)
+        kind, _, name = str(_parameters(layer, tables).get("input", "")).partition("/")
+    return found
 
 
 def _parameters(one: ModelEntry, tables: Tables) -> Mapping[str, Any]:
@@ -236,23 +228,16 @@ def _parameters(one: ModelEntry, tables: Tables) -> Mapping[str, Any]:
 
 
 def _kind(one: ModelEntry, tables: Tables) -> str:
-    default = {"models": "autoencoder"}.get(one.kind, one.kind.rstrip("s"))
-    return str(_parameters(one, tables).get("kind", default))
+    return str(_parameters(one, tables).get("kind", one.kind.rstrip("s")))
 
 
 def _sentence(one: ModelEntry, tables: Tables) -> str:
     """One sentence on a layer, variant or classifier: kind, widths, dataset, special settings."""
-    kind, parameters = _kind(one, tables), _parameters(one, tables)
-    said = [
-        f"{name.replace('_', ' ')} {_value(parameters[name])}"
-        for name in SETTINGS
-        if parameters.get(name)
-    ]
-    if kind not in SOLVED and "train" in parameters:
-        said.append(f"{parameters['train']['epochs']} epochs")
-    words = " ".join(
-        filter(None, [KINDS.get(kind, kind), _widths(one.described.get("layers", ()))])
-    )
+    kind, known = _kind(one, tables), _parameters(one, tables)
+    said = [f"{key.replace('_', ' ')} {_value(known[key])}" for key in SETTINGS if known.get(key)]
+    if kind not in SOLVED and "train" in known:
+        said.append(f"{known['train']['epochs']} epochs")
+    words = f"{KINDS.get(kind, kind)} {_widths(one.described.get('layers', ()))}".rstrip()
     return "; ".join([f"{words}, on {one.dataset}", *said]) + "."
 
 
@@ -266,12 +251,6 @@ def _widths(layers: Sequence[Mapping[str, Any]]) -> str:
     """A net's widths from the data to the code, ``784-1000-30``."""
     units = [f"{layer['maps']} maps" if "maps" in layer else layer["units"] for layer in layers]
     return "-".join(map(str, [*(layer["inputs"] for layer in layers[:1]), *units]))
-
-
-def _built(one: ModelEntry) -> str:
-    place = {"models": "variants"}.get(one.kind, one.kind)
-    last = {"layers": "pretrain", "models": "evaluate", "classifiers": "grade"}[one.kind]
-    return f"`params.yaml`: `{place}.{one.name}`. Built again by `ae flow {last}@{one.name}`."
 
 
 def _figures(one: ModelEntry) -> str:
@@ -328,11 +307,13 @@ def _meta(prepared: Path) -> dict[str, Any]:
 
 
 def _link(text: str, to: str) -> str:
-    return f"[{text}]({to})"
+    """A link; empty where there is nothing to link to."""
+    return f"[{text}]({to})" if to else ""
 
 
-def _links(text: str, to: Mapping[str, str]) -> str:
-    return f"{text} {', '.join(_link(name, url) for name, url in to.items())}" if to else ""
+def _links(text: str, to: Sequence[ModelEntry], runs: Runs) -> str:
+    links = [_link(one.name, queries.page(runs[one])) for one in to]
+    return f"{text} {', '.join(links)}" if links else ""
 
 
 def _dotted(parts: Iterable[str]) -> str:

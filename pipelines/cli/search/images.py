@@ -1,7 +1,6 @@
 """``ae search`` for images: files and folders in; tables or JSON, and perhaps a picture, out."""
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +18,7 @@ from ae_lightning.errors import UserError
 from ae_lightning.files import replaced_file
 from ae_lightning.search.images import ImageHit, ImageIndex
 from pipelines.cli.search.query import Query
-from pipelines.cli.terminal import cut, plain, right, show, table_lines
+from pipelines.cli.terminal import cut, plain, right, show, table_lines, width
 
 COLUMNS = (
     *(right(""), right("distance"), Column("class"), Column("split")),
@@ -115,24 +114,23 @@ def json_array(answers: Sequence[QueryResult]) -> Iterator[str]:
 
 
 def _paragraph(answer: QueryResult, *, first: bool) -> Iterator[str]:
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     if not first:
         yield ""
     yield plain(str(answer.path))
-    yield from table(answer.hits, width)
+    yield from table(answer.hits, width())
 
 
-def table(hits: Sequence[ImageHit], width: int | None) -> Iterator[str]:
+def table(hits: Sequence[ImageHit], room: int | None) -> Iterator[str]:
     """Lines with a column each for rank, distance, class, split, number and file, headings first.
 
     There is no column of classes without labels, and none of files for what was an array. The last
-    column is cut so that a line fits into ``width``; None cuts nothing.
+    column is cut so that a line fits into ``room``; None cuts nothing.
     """
     rows = [*map(_cells, hits)]
     used = [place for place in range(len(COLUMNS)) if any(row[place] for row in rows)]
     columns = [COLUMNS[place].copy() for place in used]
     for line in table_lines(columns, [[row[place] for place in used] for row in rows]):
-        yield cut(line, width) if width else line
+        yield cut(line, room) if room else line
 
 
 def _cells(hit: ImageHit) -> tuple[str, ...]:
