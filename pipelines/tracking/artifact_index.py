@@ -156,7 +156,7 @@ def everything(tables: Tables, names: Collection[str] | None = None) -> list[Mod
     found = []
     for kind in ORDER:
         there = {path.parent.name for path in (ARTIFACTS / kind).glob("*/model.json")}
-        known = [name for name in reversed(tables.get(kind, {})) if name in there]
+        known = [name for name in reversed([*tables.get(kind, ())]) if name in there]
         found += [ModelEntry(kind, name) for name in [*sorted(there - {*known}), *known]]
     if unknown := set(names or ()) - {one.name for one in found}:
         others = ", ".join(one.name for one in found) or "none"

@@ -194,21 +194,23 @@ def _describe_experiment(dataset: str, runs: Runs, report: str) -> None:
 
 
 def _view(name: str, figures: Sequence[str]) -> str:
-    """A view of the runs table: which runs, their order and columns, and parallel coordinates.
+    """A view of the runs table: which runs, their order and columns, and charts of the columns.
 
     MLflow has no interface for its saved views, and its addresses hold no columns: they are tags
-    of the experiment, as the UI's *Share* button writes them. All other charts are the UI's own.
+    of the experiment, as the UI's *Share* button writes them. Curves by epoch the UI adds itself.
     """
     metrics = [provenance.legal(figure) for figure in figures]
     columns = [f"metrics.`{metric}`" for metric in metrics]
-    parallel = {"type": "PARALLEL", "uuid": name, "metricSectionId": name, "selectedParams": []}
+    place = {"metricSectionId": name, "runsCountToCompare": 50}
+    side_by_side = {"type": "PARALLEL", "selectedParams": [], "selectedMetrics": metrics}
+    bars = [{"type": "BAR", "uuid": metric, "metricKey": metric, **place} for metric in metrics]
     state = {
         "searchFilter": f"tags.current = 'true' and tags.stage = '{VIEWS[name]}'",
         "orderByKey": next(iter(columns), "tags.`mlflow.runName`"),
         "orderByAsc": not figures or figures[0].endswith(LEAST),
         "selectedColumns": ["tags.`kind`", *columns],
         "compareRunSections": [{"uuid": name, "name": name, "display": True}],
-        "compareRunCharts": [parallel | {"selectedMetrics": metrics, "runsCountToCompare": 50}],
+        "compareRunCharts": [{"uuid": name, **side_by_side, **place}, *bars],
     }
     return json.dumps({"name": name, "createdAt": 0, "state": json.dumps(state)})
 
