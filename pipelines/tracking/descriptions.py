@@ -42,7 +42,8 @@ SETTINGS = (
     *("input", "whiten", "weights", "corruption", "l1", "l2", "contractive"),
     *("neighbours", "views", "code_activation", "unlabelled"),
 )
-"""Parameters that are told where they are set."""
+PLAIN = (None, False, 0, "", {}, "linear")
+"""Parameters that are told, and values that are not worth a word."""
 
 FIGURES = {
     "reconstruction.sse": "squared error summed over an image's values in [0, 1], mean over images",
@@ -240,7 +241,9 @@ def _kind(one: ModelEntry, tables: Tables) -> str:
 def _sentence(one: ModelEntry, tables: Tables) -> str:
     """One sentence on a layer, variant or classifier: kind, widths, dataset, special settings."""
     kind, known = _kind(one, tables), _parameters(one, tables)
-    said = [f"{key.replace('_', ' ')} {_value(known[key])}" for key in SETTINGS if known.get(key)]
+    told = {key: known[key] for key in SETTINGS if known.get(key) not in PLAIN}
+    told = {key: value for key, value in told.items() if value != f"prepared/{one.dataset}"}
+    said = [f"{key.replace('_', ' ')} {_value(value)}" for key, value in told.items()]
     if kind not in SOLVED and "train" in known:
         said.append(f"{known['train']['epochs']} epochs")
     words = f"{KINDS.get(kind, kind)} {_widths(one.described.get('layers', ()))}".rstrip()
