@@ -19,20 +19,19 @@ def without(module, *words):
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize(
-    ("module", "words"), [("prefect", ("flow", "deep-30")), ("mlflow", ("publish",))]
-)
-def test_an_absent_extra_is_named(module, words):
-    done = without(module, *words)
-    line = f"ae {words[0]}: needs the extra \"pipeline\"; pip install 'ae-lightning[pipeline]'\n"
+@pytest.mark.parametrize(("module", "command"), [("prefect", "serve"), ("mlflow", "publish")])
+def test_an_absent_extra_is_named(module, command):
+    done = without(module, command)
+    line = f"ae {command}: needs the extra \"pipeline\"; pip install 'ae-lightning[pipeline]'\n"
     assert (done.returncode, done.stderr) == (2, line)
 
 
 def test_debug_shows_where_it_is_imported():
-    assert "Traceback" in without("prefect", "--debug", "flow").stderr
+    assert "Traceback" in without("prefect", "--debug", "serve").stderr
 
 
 def test_an_absent_module_of_no_extra_is_a_bug():
     done = without("rich", "list")
     assert done.returncode == 1
-    assert "ModuleNotFoundError: import of rich halted" in done.stderr
+    assert "Traceback" in done.stderr
+    assert "extra" not in done.stderr

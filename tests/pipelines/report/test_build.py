@@ -47,7 +47,7 @@ def test_a_project_in_which_nothing_was_measured_has_a_page(tmp_path):
 def test_what_is_committed_makes_a_page_of_a_bearable_size(tmp_path):
     write_page(load(ROOT / "params.yaml"), ROOT / "artifacts", [], "", tmp_path / "index.html")
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert len(html.encode()) < 15e6
+    assert len(html.encode()) < 10e6
     for claim in CLAIMS:
         assert f'id="claim-{claim.number.replace("+", "plus")}"' in html
     assert "not measured" not in html
