@@ -75,9 +75,9 @@ def core(tmp_path_factory):
 
 
 @pytest.fixture
-def ae(core):
+def ae(core, tmp_path):
     """Run a program of the environment in the current folder."""
-    kept = {"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(Path.cwd())}
+    kept = {"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(tmp_path)}
     return lambda program, *words: run(core / program, *words, env=kept)
 
 

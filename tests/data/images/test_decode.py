@@ -279,7 +279,7 @@ def test_suffixes_are_those_that_pillow_reads_as_pixels():
 
 
 def test_heic_is_read_as_what_it_shows(tmp_path):
-    read = read_picture(saved(tmp_path / "a.heic", RGB, quality=100), RGB.shape)
+    read = read_picture(saved(tmp_path / "a.heic", RGB, quality=100, chroma=444), RGB.shape)
     assert np.abs(read.astype(int) - RGB).max() <= 6  # it is lossy
 
 
