@@ -27,19 +27,7 @@ MODELS: dict[str, Callable[[ModelArtifacts], Model[Any, Any]]] = {
 
 
 def load(name: str, artifacts: str | Path = "artifacts", *, verify: bool = True) -> Model[Any, Any]:
-    """Load variant or classifier ``name`` of params.yaml as it was trained.
-
-    ``artifacts`` is the folder that ``ae flow`` fills, by default that of the current folder. With
-    ``verify`` the model's files (and a document model's vocabulary) must have the hash that
-    ``dvc.lock`` beside that folder records, if it records one.
-
-    >>> model = load("deep-30")  # doctest: +SKIP
-    >>> codes = model.encode(images)  # doctest: +SKIP
-
-    Raises:
-        UserError: there is no such variant (the nearest names are offered), it was not trained, or
-            files are absent, altered, or do not fit together; says what to run.
-    """
+    """See :func:`ae_lightning.load`."""
     root = Path(artifacts)
     if not root.is_dir():
         raise UserError(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader
-from plotly.offline import get_plotlyjs
 
 from ae_lightning.config.params import Params
 from ae_lightning.files import replaced_file
@@ -50,14 +49,18 @@ GALLERY = {
 
 
 def write_page(
-    params: Params, artifacts: Path, champions: Sequence[Mapping[str, str]], path: Path
+    params: Params,
+    artifacts: Path,
+    champions: Sequence[Mapping[str, str]],
+    plotly: str,
+    path: Path,
 ) -> None:
     """Write the page of everything below ``artifacts`` that is there.
 
     Metrics, figures, curves and planes are in git, so that a fresh clone has most of it; images
     and titles under the pointer need prepared data. ``champions`` has for each ``task`` (in words:
     ``title``) the best ``variant``, the ``rule`` that chose it, and its figure of the ``test``
-    part, which may be empty.
+    part, which may be empty. ``plotly`` is the script that draws the plots.
     """
     results = Results.read(artifacts, params)
     judged = [_with_pictures(claim, artifacts) for claim in verdicts.judged(results)]
@@ -74,7 +77,7 @@ def write_page(
         "data": _json(_data(params, results, artifacts)),
         "style": _asset("page.css"),
         "script": _asset("page.js"),
-        "plotly": get_plotlyjs(),
+        "plotly": plotly,
     }
     templates = Environment(
         loader=FileSystemLoader(ASSETS),

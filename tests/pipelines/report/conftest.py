@@ -82,7 +82,7 @@ def only(name):
 
 @pytest.fixture(scope="session")
 def page(artifacts, tmp_path_factory):
-    """The page of them."""
+    """The page of them, without the script that draws plots."""
     path = tmp_path_factory.mktemp("report") / "index.html"
-    write_page(load(ROOT / "params.yaml"), artifacts, CHAMPIONS, path)
+    write_page(load(ROOT / "params.yaml"), artifacts, CHAMPIONS, "", path)
     return path
