@@ -50,7 +50,7 @@ class Evaluation(lightning.LightningModule):
     def test_step(self, batch: Tensor) -> None:
         """Errors of reconstructing raw examples, in their units; codes are kept if asked for."""
         x = to_unit(batch)
-        code, logits = self.stack.trace(x)
+        code, logits, _ = self.stack.trace(x)
         if self.kept is not None:
             self.kept.append(code.cpu())
         target = self.stack.restore(self.stack.target(x))

@@ -25,9 +25,8 @@ def fingerprint(stack: Stack, data: Iterable[Array], how: Fit) -> str:
     How many devices there are is no part of it, so that a training may go on with others.
     """
     digest = hashlib.sha256(how.training.model_dump_json().encode())
-    objective = [sorted(table.items()) for table in (how.penalties, how.corruption)]
     numbers = precision(how.environment), multiplies_bf16(how.environment.accelerator)
-    settings = (objective, how.views, stack.specs, how.kind, how.origin, numbers)
+    settings = how.item, stack.specs, how.module, numbers
     digest.update(repr(settings).encode())
     digest.update((how.source or contents(layers(stack), data)).encode())
     return digest.hexdigest()[:16]

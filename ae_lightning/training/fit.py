@@ -41,7 +41,7 @@ def fit(stack: Stack, train: Array, validation: Array, how: Fit) -> Stack:
         batch_size=training.batch_size,
         seed=training.seed,
         shift=training.shift,
-        views=how.views,
+        views=how.item.views,
         parts=environment.accumulate,
         workers=environment.workers,
     )

@@ -17,8 +17,6 @@ from ae_lightning.nn.stack import Stack
 from ae_lightning.registry import NamedBy
 from ae_lightning.training.module import Reconstruction
 from ae_lightning.training.objectives.contrastive_divergence import ContrastiveDivergence
-from ae_lightning.training.objectives.table import OBJECTIVES
-from ae_lightning.training.setup import Fit
 
 
 @dataclass(frozen=True)
@@ -66,17 +64,13 @@ def tiny(layer: AutoencoderLayer) -> None:
         nn.init.normal_(weight, std=0.01)
 
 
-def _reconstruction(layer: Layer) -> Callable[[Stack, Fit], Reconstruction]:
-    return OBJECTIVES[layer.objective].module(layer)
-
-
 @dataclass(frozen=True)
 class Kind:
     """A kind of greedy layer: spec, initial weights, training module, and its final form."""
 
     spec: Callable[[Layer, Ground], Spec]
     start: Callable[[AutoencoderLayer], None] = halved
-    module: Callable[[Layer], Callable[[Stack, Fit], Reconstruction]] = _reconstruction
+    module: type[Reconstruction] = Reconstruction
     finish: Callable[[Any], AutoencoderLayer] = lambda layer: layer
 
 
@@ -121,13 +115,9 @@ def convolution(layer: Layer, ground: Ground) -> ConvSpec:
     )
 
 
-def _contrastive_divergence(layer: Layer) -> Callable[[Stack, Fit], Reconstruction]:
-    return lambda stack, how: ContrastiveDivergence(stack, how, layer.cd_steps)
-
-
 KINDS: Annotated[dict[str, Kind], NamedBy(values=("kind",))] = {
     "dense": Kind(dense),
     "tied": Kind(dense),
     "conv": Kind(convolution),
-    "rbm": Kind(machine, tiny, _contrastive_divergence, unroll),
+    "rbm": Kind(machine, tiny, ContrastiveDivergence, unroll),
 }

@@ -63,7 +63,7 @@ def test_all_that_decides_the_result_is_a_part(stack, how):
     names = [
         named(stack, how()),
         named(stack, how(seed=1)),
-        named(stack, how(penalties={"l1": 0.1})),
+        named(stack, how(l1=0.1)),
         named(stack, how(views=Views(shift=1))),
         named(other, how()),
         named(stack, how(), (DATA[0] + 1, DATA[1])),
