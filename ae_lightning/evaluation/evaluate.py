@@ -14,7 +14,7 @@ from ae_lightning.evaluation.types import Baseline, EvaluationInput, EvaluationR
 from ae_lightning.files import replaced, rounded, write_json
 from ae_lightning.nn.stack import Stack
 from ae_lightning.registry import NamedBy
-from ae_lightning.training.curve import read_curve
+from ae_lightning.training.curve import LearningCurve
 
 KINDS: Annotated[
     dict[str, Callable[[EvaluationInput], EvaluationResult]], NamedBy(values=("dataset.kind",))
@@ -48,7 +48,7 @@ def evaluate(
     """
     found = KINDS[data.kind](EvaluationInput(name, stack, data, environment, baseline, curve))
     metrics: Metrics = rounded(found.metrics)
-    if learned := read_curve(curve):
+    if learned := LearningCurve.read(curve).columns:
         metrics["training"] = {
             column: float(learned[column][-1]) for column in TRAINING if column in learned
         }

@@ -13,7 +13,7 @@ from ae_lightning.evaluation.evaluator import Evaluator
 from ae_lightning.evaluation.figures.plots import race
 from ae_lightning.files import replaced, rounded, write_json
 from ae_lightning.nn import checkpoint
-from ae_lightning.training.curve import read_curve
+from ae_lightning.training.curve import LearningCurve
 
 Curve = Mapping[str, NDArray[np.float64]]
 Metrics = dict[str, Any]
@@ -32,7 +32,9 @@ def compare(
     and standard deviation over seeds) and its :func:`progress`.
     """
     curves = {
-        name: [read_curve(repeats / f"{name}-{seed}" / "curve.csv") for seed in seeds]
+        name: [
+            LearningCurve.read(repeats / f"{name}-{seed}" / "curve.csv").columns for seed in seeds
+        ]
         for name in data
     }
     shortest = min(float(curve["seconds"][-1]) for many in curves.values() for curve in many)

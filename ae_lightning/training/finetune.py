@@ -13,7 +13,7 @@ from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack, chain_specs
 from ae_lightning.registry import NamedBy
 from ae_lightning.training.closed_form import lsa_stack, pca_stack
-from ae_lightning.training.curve import write_curve
+from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.fit import fit
 from ae_lightning.training.input_transform import fit_input_transform, weighting
 from ae_lightning.training.objectives.sequences import examples, sequence_stack
@@ -72,7 +72,7 @@ def sequence(variant: Variant, below: Stack, data: PreparedDataset, how: Fit) ->
 def _nothing_learned(how: Fit) -> None:
     """A learning curve without rows."""
     if how.curve is not None:
-        write_curve([], how.curve)
+        LearningCurve().write(how.curve)
 
 
 FITTERS: Annotated[

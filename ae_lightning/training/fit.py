@@ -19,8 +19,8 @@ from ae_lightning.training.callbacks import (
     Progress,
     ResumePoint,
 )
-from ae_lightning.training.curve import write_curve
-from ae_lightning.training.fingerprint import fingerprint
+from ae_lightning.training.curve import LearningCurve
+from ae_lightning.training.fingerprint import of_fit
 from ae_lightning.training.setup import Fit
 from ae_lightning.training.trainer import trainer_settings
 
@@ -45,7 +45,7 @@ def fit(stack: Stack, train: Array, validation: Array, how: Fit) -> Stack:
         parts=environment.accumulate,
         workers=environment.workers,
     )
-    folder = how.resume / fingerprint(stack, (train, validation), how)
+    folder = how.resume / of_fit(stack, (train, validation), how)
     progress, best, resume = Progress(how.title), KeepBest(), ResumePoint(folder)
     callbacks: list[Callback] = [OwnSignals(), progress, best, resume]
     if training.patience:
@@ -65,6 +65,6 @@ def fit(stack: Stack, train: Array, validation: Array, how: Fit) -> Stack:
     best.restore(stack)
     if trainer.is_global_zero:
         if how.curve is not None:
-            write_curve(progress.rows, how.curve)
+            LearningCurve(progress.rows).write(how.curve)
         shutil.rmtree(folder, ignore_errors=True)
     return stack

@@ -9,7 +9,7 @@ from typing import Any
 
 from ae_lightning.config.params import Params
 from ae_lightning.evaluation.results import look_up, number, read_measured, read_metrics
-from ae_lightning.training.curve import read_curve
+from ae_lightning.training.curve import LearningCurve
 
 METRICS = "metrics.json"
 
@@ -117,6 +117,5 @@ def _by_name(folder: Path, names: Iterable[str]) -> dict[str, Metrics]:
 def _curves(folder: Path, names: Iterable[str]) -> dict[str, Curve]:
     """Learning curves by name, for those that have one."""
     paths = {name: folder / f"{name}.csv" for name in names}
-    return {
-        name: curve for name, path in paths.items() if path.exists() and (curve := read_curve(path))
-    }
+    there = {name: LearningCurve.read(path) for name, path in paths.items() if path.exists()}
+    return {name: curve.columns for name, curve in there.items() if curve.rows}

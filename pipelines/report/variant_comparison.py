@@ -14,7 +14,7 @@ from ae_lightning.evaluation.figures.documents import NATS
 from ae_lightning.evaluation.figures.plots import corruption_curves, learning_curves
 from ae_lightning.evaluation.results import look_up, read_metrics
 from ae_lightning.files import replaced
-from ae_lightning.training.curve import read_curve
+from ae_lightning.training.curve import LearningCurve
 from pipelines.report.document_figures import document_figures
 
 COLUMNS = {
@@ -153,7 +153,7 @@ def whole_curve(name: str, params: Params, curves: Path) -> dict[str, Any]:
     whole = curves / "finetune" / f"{name}.csv"
     if not all(path.exists() for path in (whole, *layers)):
         return {}
-    curve = read_curve(whole)
+    curve = LearningCurve.read(whole).columns
     for path in layers if curve else []:
-        curve["seconds"] = curve["seconds"] + read_curve(path)["seconds"][-1]
+        curve["seconds"] = curve["seconds"] + LearningCurve.read(path).columns["seconds"][-1]
     return curve

@@ -20,7 +20,7 @@ from ae_lightning.evaluation.types import Baseline
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack, chain_specs
 from ae_lightning.training.closed_form import pca_stack
-from ae_lightning.training.curve import write_curve
+from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.input_transform import whitening
 
 ENVIRONMENT = Environment(accelerator="cpu", devices="1", precision="32-true")
@@ -40,7 +40,7 @@ def evaluated(tmp_path, monkeypatch):
     monkeypatch.setattr(image_pages, "TSNE_EXAMPLES", 16)
 
     def of(stack, data):
-        write_curve([], tmp_path / "curve.csv")
+        LearningCurve().write(tmp_path / "curve.csv")
         options = {"curve": tmp_path / "curve.csv", "folder": tmp_path / "out"}
         codes = {"deep": CodeShape(stack.units)}
         write_baselines(data, codes, ENVIRONMENT, tmp_path / "baselines")

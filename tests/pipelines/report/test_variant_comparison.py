@@ -6,7 +6,7 @@ import pytest
 
 from ae_lightning.config.params import parse
 from ae_lightning.evaluation.figures.plots import learning_curves
-from ae_lightning.training.curve import write_curve
+from ae_lightning.training.curve import LearningCurve
 from pipelines.report.variant_comparison import COLUMNS, controls, legible, report, whole_curve
 
 DATASET = {"kind": "idx", "path": "data/tiny"}
@@ -41,7 +41,7 @@ def artifacts(tmp_path):
             {"epoch": epoch, "seconds": second, "train/loss": 2, "val/loss": 2, "val/sse": 2}
             for epoch, second in enumerate(column, start=1)
         ]
-        write_curve(rows, curves / f"{name}.csv")
+        LearningCurve(rows).write(curves / f"{name}.csv")
     deep = {"reconstruction": {"sse": 1.5}, "code": {"size": 2}, "retrieval": {"map": 0.75}}
     for name, metrics in {"deep": deep, "pca": {"code": {"size": 2}}}.items():
         (evaluation / name).mkdir(parents=True)

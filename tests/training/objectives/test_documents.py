@@ -10,7 +10,7 @@ from ae_lightning.nn import checkpoint
 from ae_lightning.nn.layers.dense import DenseSpec
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.closed_form import lsa_stack
-from ae_lightning.training.curve import read_curve
+from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.finetune import FITTERS
 from ae_lightning.training.input_transform import weighting
 from ae_lightning.training.objectives.documents import own_and_neighbours, with_neighbours
@@ -107,5 +107,5 @@ def test_neighbours_are_learned_from(notes, how, corruption):
     train = {"epochs": 20, "batch_size": 20, "optimizer": "adamw", "learning_rate": 0.02}
     curve = how().curve
     FITTERS["autoencoder"](variant, Stack([]), notes, how(**train))
-    losses = read_curve(curve)["val/loss"]
+    losses = LearningCurve.read(curve).columns["val/loss"]
     assert losses[-1] < losses[0] - 0.05
