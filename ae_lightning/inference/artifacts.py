@@ -22,10 +22,6 @@ from ae_lightning.errors import UserError
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack
 
-EXAMPLES = {"documents": "documents", "idx": "images", "npy": "images", "folder": "images"}
-"""Kind of examples of each kind of prepared data, which decides how they are searched."""
-
-
 @dataclass(frozen=True)
 class ModelArtifacts:
     """A trained net, the data that it was trained on, and the folder of its model."""
@@ -74,11 +70,11 @@ def open_variant(
     """
     data = prepared(name, artifacts)
     model = artifacts / "models" / name
-    if examples and EXAMPLES[data.kind] != examples:
+    if examples and data.examples != examples:
         raise _other(model, data, examples)
     if verify:
         verify(model, f"finetune@{name}")
-        if EXAMPLES[data.kind] == "documents":  # their vocabulary says what a text's numbers are
+        if data.of_documents:  # their vocabulary says what a text's numbers are
             verify(data.folder, f"prepare@{data.folder.name}")
     return ModelArtifacts(model, checkpoint.load(model).eval(), data)
 
@@ -149,9 +145,9 @@ def _other(model: Path, data: PreparedDataset, examples: str) -> UserError:
     there = []
     for path in sorted(model.parent.glob("*/model.json")):
         with suppress(OSError, ValueError, KeyError):  # what is broken is not offered
-            if EXAMPLES[_data(path.parent).kind] == examples:
+            if _data(path.parent).examples == examples:
                 there.append(path.parent.name)
     return UserError(
-        f"{model}: must be a variant on {examples} to search them, found {EXAMPLES[data.kind]} "
+        f"{model}: must be a variant on {examples} to search them, found {data.examples} "
         f"({data.folder.name}); there is {', '.join(there) or 'none yet'}"
     )

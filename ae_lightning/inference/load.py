@@ -9,7 +9,7 @@ from typing import Any
 from ae_lightning.data.text.corpus import Corpus
 from ae_lightning.data.text.tokenize import FIRST_WORD
 from ae_lightning.errors import UserError
-from ae_lightning.inference.artifacts import EXAMPLES, ModelArtifacts, open_variant, stale
+from ae_lightning.inference.artifacts import ModelArtifacts, open_variant, stale
 from ae_lightning.inference.classifier_model import is_classifier, open_classifier
 from ae_lightning.inference.documents import DocumentModel
 from ae_lightning.inference.images import ImageModel
@@ -54,12 +54,12 @@ def load(name: str, artifacts: str | Path = "artifacts", *, verify: bool = True)
 
 def kind(trained: ModelArtifacts) -> str:
     """Kind of a variant's examples: images, documents or sequences."""
-    return "sequences" if trained.stack.takes_sequences else EXAMPLES[trained.data.kind]
+    return "sequences" if trained.stack.takes_sequences else trained.data.examples
 
 
 def _check_fits(trained: ModelArtifacts) -> None:
     data, stack = trained.data, trained.stack
-    there, what = _features(trained), "terms" if EXAMPLES[data.kind] == "documents" else "numbers"
+    there, what = _features(trained), "terms" if data.of_documents else "numbers"
     if (takes := _takes(stack) or there) != there:
         raise stale(trained, f"the {there:,} {what} of an example", f"{takes:,}")
 
