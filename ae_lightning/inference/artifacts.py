@@ -22,6 +22,7 @@ from ae_lightning.errors import UserError
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack
 
+
 @dataclass(frozen=True)
 class ModelArtifacts:
     """A trained net, the data that it was trained on, and the folder of its model."""
