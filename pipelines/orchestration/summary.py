@@ -12,7 +12,6 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ae_lightning.evaluation.results import number, read_metrics
-from pipelines.orchestration.dag import Graph
 
 Row = dict[str, str]
 
@@ -104,35 +103,14 @@ def _datasets(root: Path) -> dict[str, str]:
     return {name: entry["data"] for name, entry in variants.items() if "data" in entry}
 
 
-def show_begin() -> None:
-    """Say at once what the first seconds are for."""
-    _console.print("Asking DVC what has changed ...")
-
-
-def show_start(graph: Graph, settled: Collection[str]) -> None:
-    """Say what the seconds before the first stage are for."""
-    todo = len(graph.stages) - len(settled)
-    _console.print(f"Starting Prefect for {todo} of {len(graph.stages)} stages ...")
-
-
-def show_up_to_date(targets: Sequence[str], graph: Graph, seconds: float) -> None:
-    """Say that nothing is to be done."""
-    what = f"{', '.join(targets)} {'is' if len(targets) == 1 else 'are'}" if targets else "All is"
-    _console.print(f"{what} up to date ({len(graph.stages)} stages, {seconds:.0f} s)")
-
-
-def show_plan(graph: Graph, settled: Collection[str], workers: int) -> None:
-    """Say what will run; DVC has already found the ``settled`` stages unchanged."""
-    todo = [stage for stage in graph.order if stage not in settled]
-    _console.print(
-        f"{len(todo)} of {len(graph.stages)} stages to look at, {workers} side by side: "
-        f"{' '.join(todo) or 'nothing changed'}"
-    )
+def say(text: str | Text) -> None:
+    """Print a line, which the terminal wraps."""
+    _console.print(text)
 
 
 def show_line(stage: str, line: str) -> None:
     """Print a line of a stage's output."""
-    _console.print(Text(f"{stage} | ", style="dim") + Text(line))
+    say(Text(f"{stage} | ", style="dim") + Text(line))
 
 
 def show_end(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
@@ -143,12 +121,12 @@ def show_end(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
     console.print(_outcomes_table(outcomes))
     for outcome in outcomes:
         if outcome.why:
-            _console.print(Text(f"{outcome.stage}: {outcome.why}", style="red"))
+            say(Text(f"{outcome.stage}: {outcome.why}", style="red"))
     if all(outcome.good for outcome in outcomes):
-        _console.print("Compare the runs:  make ui")
-        _console.print("See the figures:   artifacts/evaluation/")
+        say("Compare the runs:  make ui")
+        say("See the figures:   artifacts/evaluation/")
     else:
-        _console.print("Mend the cause and run the same again: what has ended well is kept.")
+        say("Mend the cause and run the same again: what has ended well is kept.")
 
 
 def terminal() -> Console:

@@ -9,7 +9,7 @@ from ae_lightning.evaluation.evaluate import evaluate
 from ae_lightning.evaluation.evaluator import leading
 from ae_lightning.evaluation.types import Baseline
 from ae_lightning.nn import checkpoint
-from pipelines.tracking import api as tracking
+from pipelines.tracking import recorder
 
 
 def run(name: str) -> None:
@@ -17,7 +17,7 @@ def run(name: str) -> None:
     variant = pick(load().variants, name, "variant")
     data = PreparedDataset.open(PREPARED / variant.data)
     baseline = Baseline.open(BASELINES / variant.data / name)
-    recorded = tracking.resume(
+    recorded = recorder.resume(
         experiment=variant.data,
         name=name,
         model=MODELS / name,
