@@ -47,11 +47,11 @@ class Reconstruction(lightning.LightningModule):
         x = jointly(corrupt, x, self.item.corruption) if self.item.corruption else x
         x.requires_grad_("contractive" in self.item.penalties)
         output, context = self.passed(batch, x, target.detach())
-        terms = [
+        first, *others = [
             weighed(term.weight * term.value(output, context), term.number and term.number(x))
             for term in self.terms
         ]
-        loss = torch.stack(terms).sum()
+        loss = first + sum(others)
         self.follow(loss, batch)
         return loss
 
