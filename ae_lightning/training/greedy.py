@@ -11,9 +11,8 @@ from ae_lightning.config.layers import Layer
 from ae_lightning.errors import UserError
 from ae_lightning.nn.layers.base import AutoencoderLayer, Spec
 from ae_lightning.nn.layers.conv import ConvSpec
-from ae_lightning.nn.layers.dense import DenseSpec
 from ae_lightning.nn.layers.rbm import unroll
-from ae_lightning.nn.stack import Stack
+from ae_lightning.nn.stack import LAYER_KINDS, Stack
 from ae_lightning.registry import NamedBy
 from ae_lightning.training.module import Reconstruction
 from ae_lightning.training.objectives.contrastive_divergence import ContrastiveDivergence
@@ -74,9 +73,9 @@ class Kind:
     finish: Callable[[Any], AutoencoderLayer] = lambda layer: layer
 
 
-def dense(layer: Layer, ground: Ground) -> DenseSpec:
-    """A dense layer, tied or not."""
-    return DenseSpec.model_validate(
+def dense(layer: Layer, ground: Ground) -> Spec:
+    """A dense layer of any kind."""
+    return LAYER_KINDS[layer.kind].spec_class.model_validate(
         {
             "kind": layer.kind,
             "inputs": ground.features,
@@ -87,7 +86,7 @@ def dense(layer: Layer, ground: Ground) -> DenseSpec:
     )
 
 
-def machine(layer: Layer, ground: Ground) -> DenseSpec:
+def machine(layer: Layer, ground: Ground) -> Spec:
     """A Boltzmann machine has the parameters of a tied layer; its visible units are binary."""
     if ground.output(layer) != "sigmoid":
         raise UserError(
