@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.data.text.corpus import Corpus
 from ae_lightning.data.text.tokenize import FIRST_WORD
 from ae_lightning.errors import UserError
@@ -26,7 +27,7 @@ MODELS: dict[str, Callable[[ModelArtifacts], Model[Any, Any]]] = {
 """Model class by the kind of examples."""
 
 
-def load(name: str, artifacts: str | Path = "artifacts", *, verify: bool = True) -> Model[Any, Any]:
+def load(name: str, artifacts: str | Path = ARTIFACTS, *, verify: bool = True) -> Model[Any, Any]:
     """Load variant or classifier ``name`` of params.yaml as it was trained.
 
     ``artifacts`` is the folder that ``ae flow`` fills, by default that of the current folder. With

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from ae_lightning.artifacts import RESUME
 from ae_lightning.config.environment import Environment
 from ae_lightning.config.layers import Layer
 from ae_lightning.config.params import Params
@@ -17,7 +18,7 @@ from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.finetune import FITTERS
 from ae_lightning.training.fingerprint import contents, fingerprint
 from ae_lightning.training.pretrain import pretrain
-from ae_lightning.training.setup import RESUME, Fit
+from ae_lightning.training.setup import Fit
 
 ItemT = TypeVar("ItemT", Layer, Variant)
 

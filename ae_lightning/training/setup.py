@@ -9,13 +9,12 @@ from typing import Any
 
 from lightning.pytorch.loggers import Logger
 
+from ae_lightning.artifacts import RESUME
 from ae_lightning.config.environment import Environment
 from ae_lightning.config.layers import Layer, Objective, Training
 from ae_lightning.config.variants import Variant
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.module import Reconstruction
-
-RESUME = Path("artifacts/resume")
 
 
 @dataclass(frozen=True)

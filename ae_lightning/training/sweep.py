@@ -17,6 +17,7 @@ import numpy as np
 from lightning import LightningModule, Trainer
 from numpy.typing import NDArray
 
+from ae_lightning.artifacts import RESUME
 from ae_lightning.config.classifiers import Classifier, Run
 from ae_lightning.config.environment import Environment
 from ae_lightning.data.labelled import LabelledData
@@ -31,7 +32,6 @@ from ae_lightning.nn.stack import Stack
 from ae_lightning.training.callbacks import AtomicCheckpointIO, OwnSignals, Progress, ResumePoint
 from ae_lightning.training.fingerprint import contents, fingerprint
 from ae_lightning.training.run_record import RunRecord, write_epochs
-from ae_lightning.training.setup import RESUME
 from ae_lightning.training.supervised import Supervision, module_for
 from ae_lightning.training.trainer import trainer_settings
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from ae_lightning.artifacts import EVALUATION, GRADES
 from ae_lightning.evaluation.results import read_metrics
 from ae_lightning.metrics import METRICS, figures_of
 
@@ -23,7 +24,7 @@ PIPED = 1000
 """Width of tables where there is no terminal."""
 
 RUN = "MLflow run"
-FILES = ("artifacts/evaluation/*/metrics.json", "artifacts/grades/*/metrics.json")
+FILES = tuple(f"{folder}/*/metrics.json" for folder in (EVALUATION, GRADES))
 
 _console = Console(highlight=False, soft_wrap=True)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ae_lightning.artifacts import COMPARISON, CURVES, EVALUATION, GRADES, LABELS, within
 from ae_lightning.config.params import Params
 from ae_lightning.evaluation.results import look_up, number, read_measured, read_metrics
 from ae_lightning.training.curve import LearningCurve
@@ -43,12 +44,12 @@ class Results:
     @classmethod
     def read(cls, artifacts: Path, params: Params) -> Results:
         """Read what ``artifacts`` has of the variants, classifiers and layers in ``params``."""
-        curves = artifacts / "curves"
+        curves = within(artifacts, CURVES)
         return cls(
-            _by_name(artifacts / "evaluation", params.variants),
-            _by_name(artifacts / "grades", params.classifiers),
-            read_measured(artifacts / "labels" / METRICS, "tabulate"),
-            read_measured(artifacts / "comparison" / METRICS, "compare"),
+            _by_name(within(artifacts, EVALUATION), params.variants),
+            _by_name(within(artifacts, GRADES), params.classifiers),
+            read_measured(within(artifacts, LABELS) / METRICS, "tabulate"),
+            read_measured(within(artifacts, COMPARISON) / METRICS, "compare"),
             _curves(curves / "finetune", params.variants),
             _curves(curves / "pretrain", params.layers),
             len(params.repeats.seeds),

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ae_lightning.artifacts import PREPARED, within
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.nn.classifier import LAYERS
 from pipelines.serving import champions
@@ -32,7 +33,7 @@ def bundle(model: Path) -> Iterator[Path]:
     """
     artifacts = model.parent.parent
     described = json.loads((model / "model.json").read_text(encoding="utf-8"))
-    data = PreparedDataset.open(artifacts / "prepared" / str(described["data"]))
+    data = PreparedDataset.open(within(artifacts, PREPARED) / str(described["data"]))
     files = [*_files(model, described)]
     files += [data.folder / META, *([data.folder / VOCABULARY] if data.of_documents else [])]
     with TemporaryDirectory(prefix="ae-served-") as temporary:
