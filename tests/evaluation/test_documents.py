@@ -12,6 +12,7 @@ from ae_lightning.data.prepare import prepare
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.evaluation.collection import Collection
 from ae_lightning.evaluation.documents import (
+    DECODED,
     baseline,
     keywords,
     lsa_baseline,
@@ -36,7 +37,7 @@ def lsa(data, size):
 
 
 def collection(stack, data):
-    return Collection.of(stack, data, ENVIRONMENT)
+    return Collection.of(stack, data, ENVIRONMENT, DECODED if stack.layers else ())
 
 
 def test_precision_is_that_of_brute_force_over_labelled_documents(notes):

@@ -10,6 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from ae_lightning.config.environment import Environment
 from ae_lightning.config.params import CodeShape
+from ae_lightning.data.prepared import SPLITS
 from ae_lightning.evaluation.baselines import write_baselines
 from ae_lightning.evaluation.evaluate import evaluate
 from ae_lightning.evaluation.figures import image_pages
@@ -191,9 +192,8 @@ def test_a_linear_stack_is_compared_with_pcas_subspace(tiny):
         layer.encoder.bias.copy_(turn @ layer.encoder.bias)
         layer.decoder.weight.copy_(layer.decoder.weight @ turn.T)
     baseline = pca_baseline(tiny, 3, ENVIRONMENT)
-    metrics = scores(
-        EncodedImages.of(rotated, tiny, ENVIRONMENT), baseline.metrics, baseline.solved
-    )
+    measured = EncodedImages.of(rotated, tiny, ENVIRONMENT, SPLITS)
+    metrics = scores(measured, baseline.metrics, baseline.solved)
     assert metrics["subspace"]["largest_angle"] == pytest.approx(0, abs=0.01)
     assert "embedding" not in metrics
     pca_metrics = metrics["baseline"]["pca"]

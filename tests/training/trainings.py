@@ -28,10 +28,10 @@ from ae_lightning.config.variants import Variant
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.data.text.sequences import Sequences
 from ae_lightning.distributed import process_group
-from ae_lightning.distributed.launch import together
+from ae_lightning.distributed.launch import alone, together
 from ae_lightning.errors import UserError
 from ae_lightning.evaluation import evaluator as evaluation
-from ae_lightning.evaluation.evaluator import Evaluator, leading
+from ae_lightning.evaluation.evaluator import Evaluator
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.layers.conv import ConvSpec
 from ae_lightning.nn.layers.dense import DenseSpec, TiedLayer
@@ -218,17 +218,17 @@ def main(names: list[str]) -> None:
         for name in names:
             torch.manual_seed(7)
             done[name] = CASES[name](partial(settings, here, name))
-        with leading(here):
-            for name, stack in [*done.items()]:
-                evaluator = Evaluator(stack, here)
-                data: Any = MEASURED.get(name, IMAGES[1])
-                done[f"{name}-codes"] = evaluator.codes(data)
-                done[f"{name}-few"] = evaluator.codes(data[:3])
-                done[f"{name}-kept"] = evaluator.codes_and_reconstruction(data)[0]
-                done[f"{name}-errors"] = np.array([*evaluator.reconstruction(data).values()])
-                done[f"{name}-losses"] = losses(name)
-                weights = [value.flatten() for value in stack.state_dict().values()]
-                done[name] = torch.cat(weights).numpy()
+        for name, stack in [*done.items()]:
+            evaluator = Evaluator(stack, here)
+            data: Any = MEASURED.get(name, IMAGES[1])
+            done[f"{name}-codes"] = evaluator.codes(data)
+            done[f"{name}-few"] = evaluator.codes(data[:3])
+            done[f"{name}-kept"] = evaluator.codes_and_reconstruction(data)[0]
+            done[f"{name}-errors"] = np.array([*evaluator.reconstruction(data).values()])
+            done[f"{name}-losses"] = losses(name)
+            weights = [value.flatten() for value in stack.state_dict().values()]
+            done[name] = torch.cat(weights).numpy()
+        alone(here)
         np.savez(OUT / "done.npz", **done)
 
 
