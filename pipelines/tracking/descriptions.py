@@ -188,17 +188,23 @@ def _describe_experiment(dataset: str, runs: Runs, report: str) -> None:
 
 
 def _view(name: str, figures: Sequence[str]) -> str:
-    """A view of the runs table: which runs, in which order, with which columns.
+    """A view of the runs table: which runs, their order and columns, and charts of the columns.
 
     MLflow has no interface for its saved views, and its addresses hold no columns: they are tags
-    of the experiment, as the UI's *Share* button writes them. Charts are left to the UI.
+    of the experiment, as the UI's *Share* button writes them. Curves by epoch the UI adds itself.
     """
-    columns = [f"metrics.`{provenance.legal(figure)}`" for figure in figures]
+    metrics = [provenance.legal(figure) for figure in figures]
+    columns = [f"metrics.`{metric}`" for metric in metrics]
+    place = {"metricSectionId": name, "runsCountToCompare": 50}
+    side_by_side = {"type": "PARALLEL", "selectedParams": [], "selectedMetrics": metrics}
+    bars = [{"type": "BAR", "uuid": metric, "metricKey": metric, **place} for metric in metrics]
     state = {
         "searchFilter": f"tags.current = 'true' and tags.stage = '{VIEWS[name]}'",
         "orderByKey": next(iter(columns), "tags.`mlflow.runName`"),
         "orderByAsc": not figures or _less_is_better(figures[0]),
         "selectedColumns": ["tags.`kind`", *columns],
+        "compareRunSections": [{"uuid": name, "name": name, "display": True}],
+        "compareRunCharts": [{"uuid": name, **side_by_side, **place}, *bars],
     }
     return json.dumps({"name": name, "createdAt": 0, "state": json.dumps(state)})
 

@@ -284,21 +284,24 @@ def test_a_process_that_is_told_to_end_ends_its_run(client, ending):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["ui", "publish", "flow"])
-def test_the_next_command_ends_the_run_of_killed_processes(command, client, toy, monkeypatch):
+def test_the_next_command_ends_the_run_of_killed_processes(command, client, request, monkeypatch):
+    def flow():
+        code = "from pipelines.cli.main import main; main()"
+        ae_flow = [sys.executable, "-c", code, "flow", "prepare@a"]
+        toy = request.getfixturevalue("toy")
+        subprocess.run(ae_flow, cwd=toy, check=True, stdout=subprocess.DEVNULL)
+
+    monkeypatch.setattr(store, "serve", print)
+    next_command = {
+        "ui": lambda: operations.ui(5000),
+        "publish": lambda: publish(parameters={}),
+        "flow": flow,
+    }[command]
     process, run = hold(f"os.fork(); {SLEEP}")  # a worker holds copies of all that is open
     os.killpg(process.pid, signal.SIGKILL)
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # not reaped: a zombie counts as dead
     assert client().get_run(run).info.status == "RUNNING"
-    monkeypatch.chdir(toy)
-    monkeypatch.setattr(store, "serve", print)
-    code = "from pipelines.cli.main import main; main()"
-    {
-        "ui": lambda: operations.ui(5000),
-        "publish": lambda: publish(parameters={}),
-        "flow": lambda: subprocess.run(
-            [sys.executable, "-c", code, "flow", "prepare@a"], check=True, stdout=subprocess.DEVNULL
-        ),
-    }[command]()
+    next_command()
     assert client().get_run(run).info.status == "KILLED"
     process.communicate()
 
