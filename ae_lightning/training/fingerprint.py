@@ -1,10 +1,7 @@
 """Fingerprint of a training, by which a killed one is resumed."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
@@ -14,10 +11,8 @@ from ae_lightning.data.lazy_array import LazyArray
 from ae_lightning.data.sampler import Array
 from ae_lightning.nn.precision import multiplies_bf16
 from ae_lightning.nn.stack import Stack
+from ae_lightning.training.setup import Fit
 from ae_lightning.training.trainer import precision
-
-if TYPE_CHECKING:
-    from ae_lightning.training.setup import Fit
 
 
 def fingerprint(environment: Environment, *parts: object) -> str:

@@ -21,6 +21,7 @@ from ae_lightning.training.callbacks import (
 )
 from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.fingerprint import of_fit
+from ae_lightning.training.module import Reconstruction
 from ae_lightning.training.setup import Fit
 from ae_lightning.training.trainer import trainer_settings
 
@@ -59,7 +60,7 @@ def fit(stack: Stack, train: Array, validation: Array, how: Fit) -> Stack:
         **trainer_settings(environment),
     )
     stack.checkpointing = environment.checkpointing
-    trained = how.module(trained_copy(stack, environment), how)
+    trained = (how.module or Reconstruction)(trained_copy(stack, environment), how)
     with sharing(Share(trainer.global_rank, trainer.world_size, data.step)):
         trainer.fit(trained, data, ckpt_path=resume.found())
     best.restore(stack)

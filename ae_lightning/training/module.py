@@ -1,9 +1,7 @@
 """The LightningModule that trains a stack to reconstruct."""
 
-from __future__ import annotations
-
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import lightning
 import torch
@@ -20,9 +18,7 @@ from ae_lightning.nn.penalties import PENALTIES
 from ae_lightning.nn.stack import ForwardOutput, Stack
 from ae_lightning.nn.terms import LossContext, Term
 from ae_lightning.training.objectives.table import OBJECTIVES
-
-if TYPE_CHECKING:
-    from ae_lightning.training.setup import Fit
+from ae_lightning.training.setup import Fit
 
 
 class Reconstruction(lightning.LightningModule):

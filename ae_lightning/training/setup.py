@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lightning import LightningModule
 from lightning.pytorch.loggers import Logger
 
 from ae_lightning.artifacts import RESUME
@@ -14,7 +15,6 @@ from ae_lightning.config.environment import Environment
 from ae_lightning.config.layers import Layer, Objective, Training
 from ae_lightning.config.variants import Variant
 from ae_lightning.nn.stack import Stack
-from ae_lightning.training.module import Reconstruction
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Fit:
     """Training setup without stack and data: objective, identity, runtime.
 
     ``item`` is the configured layer or variant, ``module`` makes the LightningModule that trains
-    the stack. ``source`` is the digest of what its first weights and examples were computed from,
+    the stack, if it is not ``Reconstruction``. ``source`` is the digest of what its first weights and examples were computed from,
     where their own bytes could differ from machine to machine.
     """
 
@@ -30,7 +30,7 @@ class Fit:
     environment: Environment
     item: Objective = field(default_factory=Objective)
     title: str = "training"
-    module: Callable[[Stack, Fit], Reconstruction] = Reconstruction
+    module: Callable[[Stack, Fit], LightningModule] | None = None
     source: str = ""
     logger: Logger | None = None
     curve: Path | None = None

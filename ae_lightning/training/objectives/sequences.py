@@ -1,9 +1,5 @@
 """Train a sequence-to-sequence autoencoder on documents and their titles."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 from torch import Tensor
 
@@ -22,9 +18,7 @@ from ae_lightning.nn.layers.sequence import (
 )
 from ae_lightning.nn.stack import Stack
 from ae_lightning.nn.terms import Term
-
-if TYPE_CHECKING:
-    from ae_lightning.training.setup import Fit
+from ae_lightning.training.setup import Fit
 
 
 def padded(stack: Stack, batch: Tensor, item: Variant, training: bool) -> tuple[Tensor, Tensor]:

@@ -1,10 +1,8 @@
 """Table of training objectives: one row for each setting that asks for one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from torch import Tensor
 
@@ -15,9 +13,7 @@ from ae_lightning.nn.stack import Stack
 from ae_lightning.nn.terms import Term
 from ae_lightning.registry import NamedBy
 from ae_lightning.training.objectives import documents, sequences, views
-
-if TYPE_CHECKING:
-    from ae_lightning.training.setup import Fit
+from ae_lightning.training.setup import Fit
 
 Examples = tuple[Array, Array]
 """Training and validation examples."""
