@@ -15,7 +15,8 @@ from ae_lightning.config.datasets import Documents
 from ae_lightning.config.params import Params, load
 from ae_lightning.config.variants import Variant
 from ae_lightning.evaluation.results import number, read_metrics
-from pipelines.orchestration.summary import METRICS, SHOWN, terminal
+from ae_lightning.metrics import METRICS, figures_of
+from pipelines.orchestration.summary import SHOWN, terminal
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class ListEntry:
         """Whether it is trained, and whether it was measured."""
         return self.trained, self.evaluated
 
+
+DIGITS = {metric.label: metric.digits for metric in METRICS.values()}
 
 STATES = {
     (True, True): "ready",
@@ -101,8 +104,7 @@ def _kind(item: Variant | Classifier) -> str:
 
 
 def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:
-    found = {heading: number(metrics, name) for heading, (name, _) in METRICS.items()}
-    return {heading: number for heading, number in found.items() if number is not None}
+    return {METRICS[path].label: value for path, value in figures_of(metrics).items()}
 
 
 def _task(item: Variant | Classifier, params: Params) -> str:
@@ -140,4 +142,4 @@ def _tasks(rows: Sequence[ListEntry]) -> str:
 
 
 def _cell(heading: str, found: float | None) -> str:
-    return "" if found is None else f"{found:.{METRICS[heading][1]}f}"
+    return "" if found is None else f"{found:.{DIGITS[heading]}f}"

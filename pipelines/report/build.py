@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader
 
+from ae_lightning.artifacts import CURVES, EVALUATION, GRADES, PREPARED, within
 from ae_lightning.config.params import Params
 from ae_lightning.files import replaced_file
 from pipelines.report import table
@@ -92,12 +93,12 @@ def write_page(
 
 def _data(params: Params, results: Results, artifacts: Path) -> dict[str, Any]:
     """Data that the page's script draws."""
-    shown = planes(params, artifacts / "evaluation")
+    shown = planes(params, within(artifacts, EVALUATION))
     return {
         "strokes": strokes(params),
         "planes": shown,
-        "examples": examples(params, shown.values(), artifacts / "prepared"),
-        "curves": learning(params, results.evaluation, artifacts / "curves"),
+        "examples": examples(params, shown.values(), within(artifacts, PREPARED)),
+        "curves": learning(params, results.evaluation, within(artifacts, CURVES)),
         "recall": recall(results.evaluation),
         "gallery": _gallery(results, artifacts),
     }
@@ -105,8 +106,8 @@ def _data(params: Params, results: Results, artifacts: Path) -> dict[str, Any]:
 
 def _gallery(results: Results, artifacts: Path) -> dict[str, list[dict[str, Any]]]:
     """Each variant's own figures, in the order of :data:`GALLERY`; none that are not there."""
-    folders = {name: artifacts / "evaluation" / name for name in results.evaluation}
-    folders |= {name: artifacts / "grades" / name for name in results.grades}
+    folders = {name: within(artifacts, EVALUATION) / name for name in results.evaluation}
+    folders |= {name: within(artifacts, GRADES) / name for name in results.grades}
     found = {
         name: [
             picture(path, *kept)

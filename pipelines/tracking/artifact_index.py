@@ -12,7 +12,7 @@ from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.config.params import load
 from ae_lightning.errors import UserError
 from ae_lightning.evaluation.results import read_measured, read_metrics
-from ae_lightning.training.curve import read_curve
+from ae_lightning.training.curve import LearningCurve
 from pipelines.tracking import provenance
 from pipelines.tracking.queries import STAGES
 
@@ -129,8 +129,9 @@ class ModelEntry:
         from ae_lightning.training import run_record  # torch takes seconds to import
 
         errors = self._metrics.get("runs", {})
-        runs = run_record.read_epochs(self.curve) if self.curve.exists() else {}
-        for run, epochs in runs.items():
+        if not self.curve.exists():
+            return
+        for run, epochs in run_record.read_epochs(self.curve).items():
             figures = {"error": errors[str(run)]} if str(run) in errors else {}
             yield str(run), ChildRun(run._asdict(), epochs, figures)
 
@@ -183,6 +184,5 @@ def configured() -> Tables:
 
 def read_epochs(path: Path) -> Epochs:
     """A curve's rows, an epoch each; none without a curve."""
-    columns = read_curve(path) if path.exists() else {}
-    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    return [dict(zip(columns, row, strict=True)) for row in rows]
+    rows = LearningCurve.read(path).rows if path.exists() else ()
+    return [{name: float(value) for name, value in row.items()} for row in rows]

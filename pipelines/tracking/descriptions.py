@@ -13,7 +13,7 @@ import numpy as np
 
 from ae_lightning import artifacts
 from ae_lightning.config.variants import SOLVED
-from pipelines.orchestration.summary import METRICS
+from ae_lightning.metrics import METRICS
 from pipelines.tracking import provenance, queries
 from pipelines.tracking.artifact_index import ModelEntry, Tables
 from pipelines.tracking.queries import NOTE, PARENT
@@ -42,28 +42,22 @@ SETTINGS = (
     *("input", "whiten", "weights", "corruption", "l1", "l2", "contractive"),
     *("neighbours", "views", "code_activation", "unlabelled"),
 )
-PLAIN = (None, False, 0, "", {}, "linear")
+PLAIN: tuple[Any, ...] = (None, False, 0, "", {}, "linear")
 """Parameters that are told, and values that are not worth a word."""
 
-FIGURES = {
-    "reconstruction.sse": "squared error summed over an image's values in [0, 1], mean over images",
-    "knn.accuracy@1": "share of images whose nearest code of the training images has their class",
-    "knn.accuracy@5": "the same by a vote of the nearest five",
-    "retrieval.precision@10": "of the ten nearest in the database, the share that is relevant",
-    "retrieval.precision@100": "the same of the hundred nearest",
-    "retrieval.map": "mean average precision over the whole database",
-    "retrieval.hamming.precision@100": "of the hundred nearest by Hamming distance of binary codes",
-    "queries.share@10": "of the ten nearest to a keyword query, the share with an expected topic",
-    "embedding.knn@5": "for codes of two numbers: accuracy of the nearest five",
-    "pretrained.error@100.mean": "a classifier's share of wrong answers, taught by 100 labels",
-    "pretrained.error@1000.mean": "by 1,000 labels",
-    "pretrained.error@all.mean": "by all labels",
-    "val/loss": "what is minimised, on validation, after the last epoch",
-}
-"""Columns of the UI's views where most runs have them, and their meaning; the rest: README."""
+COLUMNS = (
+    *("reconstruction.sse", "knn.accuracy@1", "knn.accuracy@5", "retrieval.precision@10"),
+    *("retrieval.precision@100", "retrieval.map", "retrieval.hamming.precision@100"),
+    *("queries.share@10", "embedding.knn@5"),
+    *(f"pretrained.error@{labels}.mean" for labels in (100, 1000, "all")),
+    "val/loss",
+)
+"""Columns of the UI's views, where most runs have them; layers have but their validation loss."""
 
-LEAST = ("sse", "loss", ".mean")
-"""Ends of the names of figures of which the least is the best."""
+MEANINGS = {path: metric.meaning for path, metric in METRICS.items()} | {
+    "val/loss": "What is minimised, on validation, after the last epoch."
+}
+"""Meaning of figures; the rest: README."""
 
 VIEWS = {"Variants": "finetune", "Layers": "pretrain", "Classifiers": "supervise"}
 """Saved views, and the stage of the runs that each shows."""
@@ -176,11 +170,11 @@ def _describe_experiment(dataset: str, runs: Runs, report: str) -> None:
     columns = {}
     for view, stage in VIEWS.items():
         if shown := [run.data.metrics for one, run in runs.items() if one.stage == stage]:
-            columns[view] = [name for name in FIGURES if _most_have(provenance.legal(name), shown)]
+            columns[view] = [name for name in COLUMNS if _most_have(provenance.legal(name), shown)]
     begin = [_link(view, address + view.lower()) for view in columns]
     meant = [
-        f"- `{provenance.legal(name)}`: {meaning}"
-        for name, meaning in FIGURES.items()
+        f"- `{provenance.legal(name)}`: {MEANINGS[name]}"
+        for name in COLUMNS
         if any(name in names for names in columns.values())
     ]
     note = [
@@ -208,12 +202,16 @@ def _view(name: str, figures: Sequence[str]) -> str:
     state = {
         "searchFilter": f"tags.current = 'true' and tags.stage = '{VIEWS[name]}'",
         "orderByKey": next(iter(columns), "tags.`mlflow.runName`"),
-        "orderByAsc": not figures or figures[0].endswith(LEAST),
+        "orderByAsc": not figures or _less_is_better(figures[0]),
         "selectedColumns": ["tags.`kind`", *columns],
         "compareRunSections": [{"uuid": name, "name": name, "display": True}],
         "compareRunCharts": [{"uuid": name, **side_by_side, **place}, *bars],
     }
     return json.dumps({"name": name, "createdAt": 0, "state": json.dumps(state)})
+
+
+def _less_is_better(figure: str) -> bool:
+    return figure not in METRICS or METRICS[figure].better == "low"
 
 
 def _most_have(metric: str, runs: Sequence[Mapping[str, float]]) -> bool:
@@ -265,8 +263,8 @@ def _widths(layers: Sequence[Mapping[str, Any]]) -> str:
 def _figures(one: ModelEntry) -> str:
     """Its main figures on the test part, in a line; empty where none was measured."""
     cells = [
-        f"{heading} **{one.results[name]:.{digits}f}**"
-        for heading, (path, digits) in METRICS.items()
+        f"{metric.label} **{metric.text(one.results[name])}**"
+        for path, metric in METRICS.items()
         if (name := provenance.legal(path)) in one.results
     ]
     return f"Test part: {_dotted(cells)}" if cells else ""

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ae_lightning.config.params import load
 from ae_lightning.data.prepared import PreparedDataset
-from ae_lightning.training.curve import write_curve
+from ae_lightning.training.curve import LearningCurve
 from pipelines.report import examples as page_examples
 from pipelines.report.build import write_page
 from pipelines.report.claims.verdicts import CLAIMS
@@ -104,7 +104,7 @@ def test_learning_counts_pretraining_and_names_what_is_absent(tmp_path):
     row = {"train/loss": 1.0, "val/loss": 5.0, "val/sse": 7.0}
     for place, name in enumerate(("finetune/deep-30", *(f"pretrain/{one}" for one in LAYERS))):
         rows = [{"epoch": epoch, "seconds": 10.0**place * epoch, **row} for epoch in (1, 2)]
-        write_curve(rows, tmp_path / f"{name}.csv")
+        LearningCurve(rows).write(tmp_path / f"{name}.csv")
     measured = {
         name: {"code": {"size": 30}, "training": {"seconds": 1}} for name in ("deep-30", "tied-30")
     }
