@@ -15,3 +15,9 @@ COMPARISON = ARTIFACTS / "comparison"
 REPORT = ARTIFACTS / "report"
 GRADES = ARTIFACTS / "grades"
 LABELS = ARTIFACTS / "labels"
+RESUME = ARTIFACTS / "resume"
+
+
+def within(root: Path, folder: Path) -> Path:
+    """The ``folder`` of a project whose artifacts are in ``root``."""
+    return root / folder.relative_to(ARTIFACTS)

@@ -1,7 +1,6 @@
 """Exact nearest neighbours: ours beside faiss's flat index, on the same cores in the same run.
 
-    pip install --target /tmp/faiss --no-deps faiss-cpu
-    PYTHONPATH=/tmp/faiss python benchmarks/nearest.py [--queries 10000] [--database 50000]
+    python benchmarks/nearest.py [--queries 10000] [--database 50000]
         [--numbers 256] [--count 100] [--rounds 3] [--codes VARIANT]
 
 Takes codes of an evaluated variant, or normal random numbers, and lets both search in turns. Prints
@@ -19,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import faiss
 import numpy as np
 import torch
 
@@ -58,10 +58,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--codes", help="an evaluated variant on images")
     options = parser.parse_args()
-    try:
-        import faiss
-    except ModuleNotFoundError:
-        raise SystemExit("faiss is not installed: see this file's first lines") from None
 
     queries, database = points(options)
     before = peak()

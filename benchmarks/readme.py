@@ -12,7 +12,7 @@ from typing import Any
 
 from ae_lightning.config.params import Params, load
 from ae_lightning.evaluation.results import look_up, read_metrics
-from ae_lightning.training.curve import read_curve
+from ae_lightning.training.curve import LearningCurve
 
 ROOT = Path(__file__).parents[1]
 
@@ -98,7 +98,10 @@ def renewed(cell: str, value: float) -> str:
 def taken(name: str, metrics: dict[str, Any], params: Params, root: Path) -> str:
     """Seconds of the layers' pretraining, if there are any, and of fine-tuning."""
     below = params.chain(params.variants[name].input)
-    curves = [read_curve(root / "artifacts/curves/pretrain" / f"{layer}.csv") for layer in below]
+    curves = [
+        LearningCurve.read(root / "artifacts/curves/pretrain" / f"{layer}.csv").columns
+        for layer in below
+    ]
     parts = [sum(curve["seconds"][-1] for curve in curves)] if curves else []
     return " + ".join(f"{part:.0f}" for part in [*parts, metrics["training"]["seconds"]]) + " s"
 

@@ -76,7 +76,7 @@ from ae_lightning.nn.layers.dense import DenseLayer
 
 class WavyLayer(DenseLayer):
     def trace(self, x):
-        return self.activation(self.encoder(x.sin())), None
+        return super().trace(x.sin())
 '''
 EDITS = (
     Edit(
@@ -101,8 +101,8 @@ EDITS = (
             ),
             "nn/penalties.py": lambda text: replace('"l2", ', '"l2", "l3", ')(
                 replace(
-                    '    "contractive": contractive,',
-                    '    "contractive": contractive,\n    "l3": lambda s, x, c: l2(c),',
+                    '    "contractive": lambda',
+                    '    "l3": lambda output, context: l2(output.code),\n    "contractive": lambda',
                 )(text)
             ),
         },
@@ -116,8 +116,7 @@ EDITS = (
             ),
             "training/objectives/table.py": replace(
                 '    "views": TrainingObjective(',
-                '    "halves": TrainingObjective(lambda item: Reconstruction),\n'
-                '    "views": TrainingObjective(',
+                '    "halves": TrainingObjective(),\n    "views": TrainingObjective(',
             ),
         },
     ),
@@ -138,8 +137,8 @@ EDITS = (
                 '    "dense": DenseLayer,', '    "wavy": WavyLayer,\n    "dense": DenseLayer,'
             )(
                 replace(
-                    "class Trace(",
-                    "from ae_lightning.nn.layers.wavy import WavyLayer\n\n\nclass Trace(",
+                    "class ForwardOutput(",
+                    "from ae_lightning.nn.layers.wavy import WavyLayer\n\n\nclass ForwardOutput(",
                 )(text)
             ),
             "training/greedy.py": replace(

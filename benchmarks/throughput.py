@@ -46,7 +46,7 @@ from ae_lightning.data.sampler import BatchIndices, to_unit
 from ae_lightning.nn.losses import squared_error
 from ae_lightning.nn.optim import build
 from ae_lightning.nn.stack import Stack
-from ae_lightning.training.curve import read_curve
+from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.finetune import backpropagation
 from ae_lightning.training.fit import fit
 from ae_lightning.training.pretrain import pretrain
@@ -101,7 +101,7 @@ def deep_30(epochs: int) -> list[Row]:
 
 def rows(curve: Path) -> list[Row]:
     """Seconds and errors of a learning curve."""
-    learned = read_curve(curve)
+    learned = LearningCurve.read(curve).columns
     return list(zip(learned["seconds"].tolist(), learned["val/sse"].tolist(), strict=True))
 
 

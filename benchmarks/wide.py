@@ -29,7 +29,7 @@ from ae_lightning.nn.checkpoint import build
 from ae_lightning.nn.stack import Stack, chain_specs
 from ae_lightning.nn.whitening import Whitening
 from ae_lightning.training.fit import fit
-from ae_lightning.training.objectives.views import ViewReconstruction
+from ae_lightning.training.module import Reconstruction
 from ae_lightning.training.setup import Fit
 from ae_lightning.training.trainer import precision
 
@@ -106,8 +106,8 @@ def main() -> None:
         training = variant.train.model_copy(update={"epochs": options.epochs})
         how = Fit.of(variant, environment, title=options.variant, resume=Path(folder))
 
-        def module(stack: Stack, how: Fit) -> ViewReconstruction:
-            made = ViewReconstruction(stack, how)
+        def module(stack: Stack, how: Fit) -> Reconstruction:
+            made = Reconstruction(stack, how)
             made.configure_callbacks = lambda: [steps]  # type: ignore[method-assign]
             return made
 

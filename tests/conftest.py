@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
+from pipelines.imports import uncollected
 
 if TYPE_CHECKING:
     from ae_lightning.data.prepared import PreparedDataset
@@ -30,6 +32,13 @@ SLOW_TIMEOUT = 1200
 def pytest_addoption(parser: pytest.Parser) -> None:
     for marker, option in MARKED.items():
         parser.addoption(option, action="store_true", help=f"run tests marked {marker}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Import the tests and all that they need as a stage does."""
+    with uncollected():
+        return (yield)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
-LIMIT = 2000
+LIMIT = 1000
 
 
 # With a closed form, greedy layers, none, convolutions, a bag of words, sequences and moved copies;

@@ -20,6 +20,9 @@ class Environment(BaseSettings):
 
     For nets that do not fit: gradients accumulate over ``accumulate`` parts of each batch, and with
     ``checkpointing`` activations within a layer are recomputed in the backward pass.
+
+    ``code`` is the digest of the code, set by ``ae`` itself: a killed training does not go on under
+    other code.
     """
 
     model_config = SettingsConfigDict(env_prefix="AE_", frozen=True, extra="ignore")
@@ -33,6 +36,7 @@ class Environment(BaseSettings):
     memory_limit_mb: PositiveInt = 4096
     accumulate: PositiveInt = 1
     checkpointing: bool = False
+    code: str = ""
 
     def single(self) -> Environment:
         """The same in one process, on the first of the devices."""

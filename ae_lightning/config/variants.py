@@ -83,6 +83,11 @@ class Variant(Item):
     sequence: Sequence = Sequence()
     train: Training = Training()
 
+    @property
+    def objective(self) -> str:
+        """Name of the training objective: the setting that asks for one, or the kind."""
+        return self.kind if self.kind == "sequence" else super().objective
+
     @model_validator(mode="after")
     def _other_kinds_are_one_step(self) -> Self:
         if self.kind != "sequence" and "sequence" in self.model_fields_set:

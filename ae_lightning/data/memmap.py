@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import uuid
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ae_lightning.distributed import process_group
 from ae_lightning.errors import UserError
-
-
-@dataclass(frozen=True)
-class MemmapLocation:
-    """Location of a memory-mapped array, sent to another process in place of the numbers."""
-
-    path: str
-    dtype: Any
-    offset: int
-    shape: tuple[int, ...]
-
-    @classmethod
-    def of(cls, array: Any) -> Any:
-        """Location of ``array`` if it is the whole of a memory-mapped file, otherwise itself."""
-        if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap):
-            return cls(str(array.filename), array.dtype, array.offset, array.shape)
-        return array
-
-    def opened(self) -> NDArray[Any]:
-        """The array, to be read."""
-        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
 
 
 def shared_array(shape: tuple[int, ...], folder: Path) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,6 @@ from scipy.sparse import csr_array, load_npz
 
 from ae_lightning.data.text.bag_of_words import Counts
 from ae_lightning.errors import UserError
-from ae_lightning.registry import NamedBy
 
 SPLITS = ("train", "validation", "test")
 
@@ -52,6 +51,16 @@ class PreparedDataset:
         return cls(folder, meta["kind"], tuple(meta["shape"]), tuple(meta["classes"]))
 
     @property
+    def of_documents(self) -> bool:
+        """Whether examples are documents; images otherwise."""
+        return self.kind == "documents"
+
+    @property
+    def examples(self) -> str:
+        """Word for the examples: documents or images."""
+        return "documents" if self.of_documents else "images"
+
+    @property
     def features(self) -> int:
         """Numbers in one example."""
         return int(np.prod(self.shape))
@@ -66,7 +75,7 @@ class PreparedDataset:
 
         Of documents their :class:`Counts`.
         """
-        return INPUTS[self.kind](self, split)
+        return self.counts(split) if self.of_documents else self.array(f"{split}_inputs.npy")
 
     def labels(self, split: str) -> NDArray[Any]:
         """Class numbers of ``split``, ``(examples,)`` unsigned, memory-mapped.
@@ -110,17 +119,3 @@ class PreparedDataset:
                 f"{self.folder / name}: cannot be read ({error}); "
                 f"run: dvc repro --force prepare@{self.folder.name}"
             ) from error
-
-
-def _images(data: PreparedDataset, split: str) -> NDArray[np.uint8]:
-    return data.array(f"{split}_inputs.npy")
-
-
-INPUTS: Annotated[
-    dict[str, Callable[[PreparedDataset, str], Any]], NamedBy(values=("dataset.kind",))
-] = {
-    "idx": _images,
-    "npy": _images,
-    "folder": _images,
-    "documents": PreparedDataset.counts,
-}

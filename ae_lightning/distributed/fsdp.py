@@ -52,7 +52,8 @@ def _check(module: Any) -> None:
             f"AE_STRATEGY: fsdp needs train.optimizer {' or '.join(BY_PARTS)}, found {optimizer}, "
             "which takes whole matrices; use AE_STRATEGY=ddp or change it"
         )
-    if "contractive" in module.penalties:  # derived twice, and in between a weight is no more whole
+    # It is derived twice, and in between a weight is no more whole.
+    if "contractive" in module.item.penalties:
         raise UserError(
             "AE_STRATEGY: fsdp takes no contractive penalty, found one; use AE_STRATEGY=ddp"
         )

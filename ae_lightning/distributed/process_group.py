@@ -3,8 +3,7 @@
 Rank 0 is the first process. All collectives are no-ops when world_size is 1.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -22,15 +21,14 @@ LONG = timedelta(days=30)
 class Place(NamedTuple):
     """Place of a process: local rank, processes on its machine, and the machine's number.
 
-    ``threads`` are those that a process computes with while the others wait, ``share`` those that
-    it has otherwise; None is as many as there are.
+    ``threads`` are those that a process computes with once the others have gone; None is as many as
+    there are.
     """
 
     local: int = 0
     locals: int = 1
     node: int = 0
     threads: int | None = None
-    share: int | None = None
 
 
 _place = Place()
@@ -40,8 +38,7 @@ _talks: list[Any] = []
 def enter(strategy: Any, threads: int) -> None:
     """Take the place of a Lightning strategy's process."""
     global _place
-    own = strategy.local_rank, strategy.num_processes, strategy.node_rank
-    _place = Place(*own, threads, torch.get_num_threads())
+    _place = Place(strategy.local_rank, strategy.num_processes, strategy.node_rank, threads)
 
 
 def leave() -> None:
@@ -73,17 +70,6 @@ def rank() -> int:
 def is_first() -> bool:
     """Whether this process is the one that writes files."""
     return rank() == 0
-
-
-@contextmanager
-def threads(number: int | None) -> Iterator[None]:
-    """Compute the block with so many threads; None changes nothing."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(number or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def barrier() -> None:

@@ -19,29 +19,40 @@ from ae_lightning.nn.stack import Stack
 class Collection:
     """Documents under one code, computed once for scores and figures alike.
 
-    ``labels`` are empty without labels; ``texts`` encodes new texts.
+    ``labels`` are empty without labels, ``errors`` are those of reconstructing a split; ``texts``
+    encodes new texts.
     """
 
     stack: Stack
     corpus: Corpus
     codes: dict[str, NDArray[Any]]
     labels: dict[str, NDArray[Any]]
-    reconstruction: Callable[[str], dict[str, float]]
+    errors: dict[str, dict[str, float]]
     texts: Callable[[Sequence[str]], NDArray[Any]]
 
     @classmethod
-    def of(cls, stack: Stack, data: PreparedDataset, environment: Environment) -> "Collection":
-        """Compute the codes of every split."""
+    def of(
+        cls,
+        stack: Stack,
+        data: PreparedDataset,
+        environment: Environment,
+        decoded: Sequence[str] = (),
+    ) -> "Collection":
+        """Compute the codes of every split and the errors of those that are ``decoded``.
+
+        All processes take part.
+        """
         corpus, evaluator = Corpus(data), Evaluator(stack, environment)
-        inputs = partial(corpus.inputs, sequences=stack.takes_sequences)
+        alone = Evaluator(stack, environment.single())
+        inputs = {split: corpus.inputs(split, sequences=stack.takes_sequences) for split in SPLITS}
         inputs_of = partial(corpus.inputs_of, sequences=stack.takes_sequences)
         return cls(
             stack,
             corpus,
-            {split: evaluator.codes(inputs(split)) for split in SPLITS},
+            {split: evaluator.codes(array) for split, array in inputs.items()},
             {split: data.labels(split) for split in SPLITS if data.classes},
-            lambda split: evaluator.reconstruction(inputs(split)),
-            lambda texts: evaluator.codes(inputs_of(texts)),
+            {split: evaluator.reconstruction(inputs[split]) for split in decoded},
+            lambda texts: alone.codes(inputs_of(texts)),
         )
 
     @property

@@ -21,6 +21,7 @@ from ae_lightning.training.input_transform import weighting
 
 MAIN_TOPICS = 20
 NEAREST = 10
+DECODED = ("test", "validation")
 TRUST_DOCUMENTS = 3000
 
 
@@ -81,8 +82,7 @@ def scores(collection: Collection, baseline: Metrics) -> Metrics:
     """All of a variant's ``metrics.json``."""
     database, stack = ("train", "validation"), collection.stack
     test, validation = (
-        {"reconstruction": collection.reconstruction(split)} if stack.layers else {}
-        for split in ("test", "validation")
+        {"reconstruction": collection.errors[split]} if stack.layers else {} for split in DECODED
     )
     return {
         **test,
@@ -112,13 +112,18 @@ def lsa_baseline(data: PreparedDataset, size: int, environment: Environment) -> 
     return Baseline({"lsa": retrieval(lsa, "test", ("train", "validation")) | keywords(lsa)})
 
 
-def evaluate_documents(case: EvaluationInput) -> EvaluationResult:
+def document_passes(case: EvaluationInput) -> Collection:
+    """Codes and errors of all documents, in all processes."""
+    decoded = DECODED if case.stack.layers else ()
+    return Collection.of(case.stack, case.data, case.environment, decoded)
+
+
+def evaluate_documents(case: EvaluationInput, collection: Collection) -> EvaluationResult:
     """Everything about a variant on documents; codes of all splits, for search.
 
     The vector-space model's codes are not kept: they are the prepared counts, weighed.
     """
-    stack, data = case.stack, case.data
-    collection = Collection.of(stack, data, case.environment)
     found = scores(collection, case.baseline.metrics)
     pictures, plane = document_pictures(case.name, collection, found, case.curve)
-    return EvaluationResult(found, pictures, collection.codes if stack.layers else {}, plane)
+    kept = collection.codes if case.stack.layers else {}
+    return EvaluationResult(found, pictures, kept, plane)

@@ -1,6 +1,5 @@
 """Evaluation of one variant: scores, figures and codes, written together."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -8,21 +7,20 @@ import numpy as np
 
 from ae_lightning.config.environment import Environment
 from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.distributed.launch import alone
 from ae_lightning.evaluation import documents, images
 from ae_lightning.evaluation.image_scores import Metrics
-from ae_lightning.evaluation.types import Baseline, EvaluationInput, EvaluationResult
+from ae_lightning.evaluation.types import Baseline, EvaluationInput, EvaluationKind
 from ae_lightning.files import replaced, rounded, write_json
 from ae_lightning.nn.stack import Stack
 from ae_lightning.registry import NamedBy
-from ae_lightning.training.curve import read_curve
+from ae_lightning.training.curve import LearningCurve
 
-KINDS: Annotated[
-    dict[str, Callable[[EvaluationInput], EvaluationResult]], NamedBy(values=("dataset.kind",))
-] = {
-    "idx": images.STROKES.evaluate,
-    "npy": images.PICTURES.evaluate,
-    "folder": images.PICTURES.evaluate,
-    "documents": documents.evaluate_documents,
+KINDS: Annotated[dict[str, EvaluationKind], NamedBy(values=("dataset.kind",))] = {
+    "idx": EvaluationKind(images.STROKES.passes, images.STROKES.evaluate),
+    "npy": EvaluationKind(images.PICTURES.passes, images.PICTURES.evaluate),
+    "folder": EvaluationKind(images.PICTURES.passes, images.PICTURES.evaluate),
+    "documents": EvaluationKind(documents.document_passes, documents.evaluate_documents),
 }
 """Evaluation of variants by the data's kind."""
 
@@ -42,13 +40,18 @@ def evaluate(
 ) -> Metrics:
     """Evaluate ``stack`` beside its baseline and write everything into ``folder``.
 
+    Called in all processes, of which the first alone returns.
+
     ``training.seconds`` are those of the curve, without the pretraining of layers that variants
     share, ``training.memory_mb`` the training's peak. Writes ``metrics.json``, the figures as PNG,
     ``codes.npz`` and the folder ``plane``; returns the metrics.
     """
-    found = KINDS[data.kind](EvaluationInput(name, stack, data, environment, baseline, curve))
+    case, kind = EvaluationInput(name, stack, data, environment, baseline, curve), KINDS[data.kind]
+    measured = kind.passes(case)
+    alone(environment)
+    found = kind.evaluate(case, measured)
     metrics: Metrics = rounded(found.metrics)
-    if learned := read_curve(curve):
+    if learned := LearningCurve.read(curve).columns:
         metrics["training"] = {
             column: float(learned[column][-1]) for column in TRAINING if column in learned
         }

@@ -1,7 +1,6 @@
 """Evaluation as a LightningModule: codes by ``predict``, reconstruction errors by ``test``."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,11 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ae_lightning.config.environment import Environment
-from ae_lightning.data.memmap import MemmapLocation
 from ae_lightning.data.sampler import Array, BatchIndices, in_order, loader, to_unit
 from ae_lightning.data.text.tokenize import PADDING
 from ae_lightning.distributed import process_group
-from ae_lightning.distributed.launch import alone
 from ae_lightning.nn.activations import Activation, softmax
 from ae_lightning.nn.layers.sequence import token_accuracy, token_cross_entropy, with_end
 from ae_lightning.nn.losses import multinomial, squared_error
@@ -30,9 +27,6 @@ FEW = 64
 """Batch size of sequences: each has a logit for every word at each of its tokens."""
 FEWEST = 1000
 """Examples per process below which one process alone is faster."""
-
-
-Measure = Callable[[Trainer, "Evaluation", Array], Any]
 
 
 class Evaluation(lightning.LightningModule):
@@ -50,7 +44,7 @@ class Evaluation(lightning.LightningModule):
     def test_step(self, batch: Tensor) -> None:
         """Errors of reconstructing raw examples, in their units; codes are kept if asked for."""
         x = to_unit(batch)
-        code, logits = self.stack.trace(x)
+        code, logits, _ = self.stack.trace(x)
         if self.kept is not None:
             self.kept.append(code.cpu())
         target = self.stack.restore(self.stack.target(x))
@@ -88,8 +82,8 @@ def errors_of(stack: Stack) -> Callable[[Tensor, Tensor, Activation], dict[str, 
 class Evaluator:
     """Run one stack over arrays ``(examples, *shape)``; the trainer is set up once.
 
-    Called on rank 0 within :func:`leading`; other ranks serve its requests. Each example passes
-    once, in one of them. Few examples are left to rank 0.
+    All processes call it alike. Each example passes once, in one of them, and what comes out is
+    complete in the first; few examples pass in each.
     """
 
     def __init__(self, stack: Stack, environment: Environment) -> None:
@@ -97,35 +91,22 @@ class Evaluator:
 
     def codes(self, array: Array) -> NDArray[np.float32]:
         """Codes ``(examples, code)`` in the order of the examples."""
-        codes: NDArray[np.float32] = self._asked(_codes, array)
-        return codes
+        return _codes(self._trainer(array), self.module, array)
 
     def reconstruction(self, array: Array) -> dict[str, float]:
         """Errors by name, each averaged over the examples."""
-        errors: dict[str, float] = self._asked(_errors, array)
-        return errors
+        return _errors(self._trainer(array), self.module, array)
 
     def codes_and_reconstruction(
         self, array: Array
     ) -> tuple[NDArray[np.float32], dict[str, float]]:
         """:meth:`codes` and :meth:`reconstruction` of one pass."""
-        both: tuple[NDArray[np.float32], dict[str, float]] = self._asked(_codes_and_errors, array)
-        return both
+        return _codes_and_errors(self._trainer(array), self.module, array)
 
-    def _asked(self, measure: Measure, array: Array) -> Any:
-        others = process_group.world_size() > 1
-        if others and (
-            len(array) < FEWEST * process_group.world_size() or self._together.world_size == 1
-        ):
-            return measure(self._alone, self.module, array)
-        if others:
-            _ask(measure, self.module.stack, array)
-        return self.measured(measure, array)
-
-    def measured(self, measure: Measure, array: Array) -> Any:
-        """Result of ``measure`` over all processes; complete on rank 0."""
-        with process_group.threads(process_group.place().share):
-            return measure(self._together, self.module, array)
+    def _trainer(self, array: Array) -> Trainer:
+        ranks = process_group.world_size()
+        few = ranks > 1 and len(array) < FEWEST * ranks
+        return self._alone if few else self._together
 
     @cached_property
     def _together(self) -> Trainer:
@@ -136,38 +117,6 @@ class Evaluator:
     @cached_property
     def _alone(self) -> Trainer:
         return _trainer(self.environment.single())
-
-
-@contextmanager
-def leading(environment: Environment) -> Iterator[None]:
-    """Run the block on rank 0; other ranks serve its requests, then end."""
-    if not process_group.is_first():
-        _follow(environment)
-    else:
-        with process_group.threads(process_group.place().threads):
-            yield
-        process_group.broadcast(None)
-    alone(environment)
-
-
-def _ask(measure: Measure, stack: Stack, array: Array) -> None:
-    """Send the other ranks a request; a stack that they have is not sent again."""
-    known = bool(_sent) and _sent[-1] is stack
-    process_group.broadcast((measure, None if known else stack, MemmapLocation.of(array)))
-    _sent[:] = [stack]
-
-
-def _follow(environment: Environment) -> None:
-    """Serve the requests of rank 0 on this rank's part of the examples."""
-    evaluator: Evaluator | None = None
-    while (task := process_group.broadcast()) is not None:
-        measure, stack, array = task
-        evaluator = evaluator if stack is None else Evaluator(stack, environment)
-        assert evaluator is not None
-        evaluator.measured(measure, array.opened() if isinstance(array, MemmapLocation) else array)
-
-
-_sent: list[Stack] = []
 
 
 def _trainer(environment: Environment) -> Trainer:

@@ -27,12 +27,11 @@ QUERIES = 10_000
 class EncodedImages:
     """A stack on a dataset with its codes, computed once for scores and figures alike.
 
-    ``errors`` are those of the splits that were decoded as well.
+    ``errors`` (``sse`` and ``mse``) are those of the splits that were decoded as well.
     """
 
     stack: Stack
     data: PreparedDataset
-    evaluator: Evaluator
     codes: dict[str, NDArray[Any]]
     errors: dict[str, dict[str, float]] = field(default_factory=dict)
 
@@ -43,27 +42,27 @@ class EncodedImages:
         data: PreparedDataset,
         environment: Environment,
         decoded: Sequence[str] = ("test",),
+        seen: int | None = None,
     ) -> "EncodedImages":
         """Compute the codes of every split; those that are the images stay bytes on disk.
 
-        The splits that are ``decoded`` have their errors measured in the same pass.
+        The splits that are ``decoded`` have their errors measured in the same pass, the training
+        part by at most ``seen`` of its images. All processes take part.
         """
-        evaluator = Evaluator(stack, environment)
-        if not stack.layers and stack.first is None:
-            return cls(stack, data, evaluator, pixels(data))
-        codes, errors = {}, {}
+        evaluator, errors = Evaluator(stack, environment), {}
+        bare = not stack.layers and stack.first is None
+        codes: dict[str, NDArray[Any]] = dict(pixels(data)) if bare else {}
         for split in SPLITS:
+            images = data.inputs(split)
+            few = spread_out(images, seen if split == "train" else None)
+            if split in decoded and few is images and not bare:
+                codes[split], errors[split] = evaluator.codes_and_reconstruction(images)
+                continue
+            if not bare:
+                codes[split] = evaluator.codes(images)
             if split in decoded:
-                codes[split], errors[split] = evaluator.codes_and_reconstruction(data.inputs(split))
-            else:
-                codes[split] = evaluator.codes(data.inputs(split))
-        return cls(stack, data, evaluator, codes, errors)
-
-    def reconstruction(self, split: str, most: int | None = None) -> dict[str, float]:
-        """``sse`` and ``mse`` on a split, or on at most ``most`` of it, evenly spread."""
-        if most is None and split in self.errors:
-            return self.errors[split]
-        return self.evaluator.reconstruction(spread_out(self.data.inputs(split), most))
+                errors[split] = evaluator.reconstruction(few)
+        return cls(stack, data, codes, errors)
 
 
 def spread_out(array: NDArray[Any], most: int | None) -> NDArray[Any]:
@@ -100,7 +99,7 @@ def _score(
 def score_validation(measured: EncodedImages) -> Metrics:
     """Scores for model selection: validation errors, and retrieval against the training part."""
     scores = _score(measured.codes, measured.data, "validation", ("train",))
-    return {"reconstruction": measured.reconstruction("validation"), **scores}
+    return {"reconstruction": measured.errors["validation"], **scores}
 
 
 def pixel_scores(data: PreparedDataset) -> Metrics:
@@ -137,15 +136,12 @@ def directions(stack: Stack) -> NDArray[np.float32]:
     return (stack.decode(torch.eye(units)) - zero).numpy()
 
 
-def scores(
-    measured: EncodedImages, baseline: Metrics, pca: Stack | None, seen: int | None = None
-) -> Metrics:
+def scores(measured: EncodedImages, baseline: Metrics, pca: Stack | None) -> Metrics:
     """All of a variant's ``metrics.json`` but its claims; ``pca`` is PCA of the same code size.
 
-    Errors on training images are those of at most ``seen`` of them. Without labels there are no
-    ``knn`` and ``retrieval``.
+    Without labels there are no ``knn`` and ``retrieval``.
     """
-    test, train = measured.reconstruction("test"), measured.reconstruction("train", seen)
+    test, train = measured.errors["test"], measured.errors["train"]
     metrics: Metrics = {
         "reconstruction": test,
         **score_test(measured.codes, measured.data),

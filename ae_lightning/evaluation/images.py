@@ -38,7 +38,7 @@ def pca_baseline(data: PreparedDataset, size: int, environment: Environment) -> 
     examples = sum(len(data.inputs(split)) for split in ("train", "validation"))
     pca = EncodedImages.of(pca_stack(data, min(size, data.features, examples)), data, environment)
     codes = pixels(data) if pca.stack.units == data.features else pca.codes
-    found = {"reconstruction": pca.reconstruction("test"), **score_test(codes, data)}
+    found = {"reconstruction": pca.errors["test"], **score_test(codes, data)}
     return Baseline({"pca": found}, pca.stack)
 
 
@@ -56,17 +56,18 @@ class ImageEvaluation:
     greys: str = INK
     seen: int | None = None
 
-    def evaluate(self, case: EvaluationInput) -> EvaluationResult:
+    def passes(self, case: EvaluationInput) -> EncodedImages:
+        """Codes and errors of all images, in all processes."""
+        return EncodedImages.of(case.stack, case.data, case.environment, SPLITS, self.seen)
+
+    def evaluate(self, case: EvaluationInput, measured: EncodedImages) -> EvaluationResult:
         """Everything about a variant.
 
         A stack without layers, whose code is the image itself, has no claims to be measured and no
         PCA beside it.
         """
         how = self if case.stack.layers else replace(self, measures={}, pages=(codes,), kept=())
-        decoded = SPLITS if how.seen is None else ("validation", "test")
-        measured = EncodedImages.of(case.stack, case.data, case.environment, decoded)
-        baseline = case.baseline
-        found = scores(measured, baseline.metrics, baseline.solved, how.seen)
+        found = scores(measured, case.baseline.metrics, case.baseline.solved)
         found |= claims(measured, how.measures)
         shown = FigureInput(case, measured, found, how.greys)
         return EvaluationResult(

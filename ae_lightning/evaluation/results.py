@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ae_lightning.artifacts import GRADES
 from ae_lightning.errors import UserError
 
 
@@ -33,7 +34,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: it is no JSON object; says what makes it anew.
     """
-    stage = "grade" if folder.parent.name == "grades" else "evaluate"
+    stage = "grade" if folder.parent.name == GRADES.name else "evaluate"
     return read_measured(folder / "metrics.json", f"{stage}@{folder.name}")
 
 

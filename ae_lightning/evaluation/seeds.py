@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from ae_lightning.config.environment import Environment
 from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.distributed.launch import alone
 from ae_lightning.evaluation.evaluator import Evaluator
 from ae_lightning.evaluation.figures.plots import race
 from ae_lightning.files import replaced, rounded, write_json
 from ae_lightning.nn import checkpoint
-from ae_lightning.training.curve import read_curve
+from ae_lightning.training.curve import LearningCurve
 
 Curve = Mapping[str, NDArray[np.float64]]
 Metrics = dict[str, Any]
@@ -28,20 +29,28 @@ def compare(
 ) -> None:
     """Write ``metrics.json`` and ``race.png`` for the repeats ``NAME-SEED`` in ``repeats``.
 
+    Called in all processes, of which the first alone returns.
+
     ``data`` maps each variant to the dataset it was trained on. For each variant: test SSE (mean
     and standard deviation over seeds) and its :func:`progress`.
     """
     curves = {
-        name: [read_curve(repeats / f"{name}-{seed}" / "curve.csv") for seed in seeds]
+        name: [
+            LearningCurve.read(repeats / f"{name}-{seed}" / "curve.csv").columns for seed in seeds
+        ]
         for name in data
     }
     shortest = min(float(curve["seconds"][-1]) for many in curves.values() for curve in many)
-    metrics = {}
-    for name, many in curves.items():
+    errors = {}
+    for name in curves:
         models = [checkpoint.load(repeats / f"{name}-{seed}" / "model") for seed in seeds]
         test = data[name].inputs("test")
-        errors = [Evaluator(model, environment).reconstruction(test)["sse"] for model in models]
-        metrics[name] = {"reconstruction": {"sse": spread(errors)}, **progress(many, shortest)}
+        errors[name] = [Evaluator(m, environment).reconstruction(test)["sse"] for m in models]
+    alone(environment)
+    metrics = {
+        name: {"reconstruction": {"sse": spread(errors[name])}, **progress(many, shortest)}
+        for name, many in curves.items()
+    }
     with replaced(folder) as partial:
         write_json(rounded(metrics), partial / "metrics.json")
         figure = race(curves, {name: begin for name in data if (begin := _begin(metrics[name]))})

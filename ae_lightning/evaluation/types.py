@@ -1,9 +1,10 @@
-"""Input and result of the evaluation of one variant."""
+"""Evaluation of one variant: input, result, and its two parts."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -73,3 +74,14 @@ class EvaluationResult:
     figures: dict[str, Figure]
     codes: dict[str, NDArray[Any]]
     plane: Plane
+
+
+class EvaluationKind(NamedTuple):
+    """Evaluation of a kind of data.
+
+    All processes take part in ``passes`` over the examples; the first alone goes on from what comes
+    out.
+    """
+
+    passes: Callable[[EvaluationInput], Any]
+    evaluate: Callable[[EvaluationInput, Any], EvaluationResult]

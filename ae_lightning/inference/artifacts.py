@@ -16,14 +16,12 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from ae_lightning.artifacts import EVALUATION, MODELS, PREPARED, within
 from ae_lightning.config.params import load, pick
 from ae_lightning.data.prepared import SPLITS, PreparedDataset
 from ae_lightning.errors import UserError
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack
-
-EXAMPLES = {"documents": "documents", "idx": "images", "npy": "images", "folder": "images"}
-"""Kind of examples of each kind of prepared data, which decides how they are searched."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class ModelArtifacts:
     @property
     def codes(self) -> Path:
         """File of the codes that evaluation wrote."""
-        return self.folder.parents[1] / "evaluation" / self.name / "codes.npz"
+        return within(self.folder.parents[1], EVALUATION) / self.name / "codes.npz"
 
 
 def prepared(name: str, artifacts: Path) -> PreparedDataset:
@@ -51,7 +49,7 @@ def prepared(name: str, artifacts: Path) -> PreparedDataset:
     Raises:
         UserError: there is no such variant, it was not trained, or its data are absent.
     """
-    model = artifacts / "models" / name
+    model = within(artifacts, MODELS) / name
     if not (model / "model.json").is_file():
         raise _absent(name, artifacts)
     return _data(model)
@@ -73,12 +71,12 @@ def open_variant(
             something else.
     """
     data = prepared(name, artifacts)
-    model = artifacts / "models" / name
-    if examples and EXAMPLES[data.kind] != examples:
+    model = within(artifacts, MODELS) / name
+    if examples and data.examples != examples:
         raise _other(model, data, examples)
     if verify:
         verify(model, f"finetune@{name}")
-        if EXAMPLES[data.kind] == "documents":  # their vocabulary says what a text's numbers are
+        if data.of_documents:  # their vocabulary says what a text's numbers are
             verify(data.folder, f"prepare@{data.folder.name}")
     return ModelArtifacts(model, checkpoint.load(model).eval(), data)
 
@@ -131,12 +129,12 @@ def _data(model: Path) -> PreparedDataset:
         raise UserError(
             f"{model}: no usable model here ({error!r}); run: dvc repro finetune@{model.name}"
         ) from error
-    return PreparedDataset.open(model.parents[1] / "prepared" / str(name))
+    return PreparedDataset.open(within(model.parents[1], PREPARED) / str(name))
 
 
 def _absent(name: str, artifacts: Path) -> UserError:
     """Why there is no model: not in params.yaml, or else not trained; params.yaml may be absent."""
-    params, models = artifacts.parent / "params.yaml", artifacts / "models"
+    params, models = artifacts.parent / "params.yaml", within(artifacts, MODELS)
     if params.exists():
         pick(load(params).variants, name, "variant")
         return UserError(f"{models / name}: not trained yet; run: ae flow {name}")
@@ -149,9 +147,9 @@ def _other(model: Path, data: PreparedDataset, examples: str) -> UserError:
     there = []
     for path in sorted(model.parent.glob("*/model.json")):
         with suppress(OSError, ValueError, KeyError):  # what is broken is not offered
-            if EXAMPLES[_data(path.parent).kind] == examples:
+            if _data(path.parent).examples == examples:
                 there.append(path.parent.name)
     return UserError(
-        f"{model}: must be a variant on {examples} to search them, found {EXAMPLES[data.kind]} "
+        f"{model}: must be a variant on {examples} to search them, found {data.examples} "
         f"({data.folder.name}); there is {', '.join(there) or 'none yet'}"
     )

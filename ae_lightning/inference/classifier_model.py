@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ae_lightning.artifacts import ARTIFACTS, CLASSIFIERS, PREPARED, within
 from ae_lightning.config.classifiers import load_classifiers
 from ae_lightning.config.params import pick
 from ae_lightning.data.prepared import PreparedDataset
@@ -74,14 +75,14 @@ class ClassifierModel(ImageModel):
 
 def is_classifier(name: str, artifacts: Path) -> bool:
     """Whether params.yaml beside ``artifacts``, or what is in it, has a classifier of that name."""
-    if (artifacts / "classifiers" / name / "model.json").is_file():
+    if (within(artifacts, CLASSIFIERS) / name / "model.json").is_file():
         return True
     params = artifacts.parent / "params.yaml"
     return params.exists() and name in load_classifiers(params)
 
 
 def open_classifier(
-    name: str, artifacts: Path = Path("artifacts"), run: str | None = None, *, verify: bool = True
+    name: str, artifacts: Path = ARTIFACTS, run: str | None = None, *, verify: bool = True
 ) -> ClassifierModel:
     """Load a classifier, or one ``run`` of it (``random-100-0``).
 
@@ -89,7 +90,7 @@ def open_classifier(
         UserError: there is no such classifier or run (the nearest names are offered), it was not
             trained, or its files are absent or altered.
     """
-    folder, params = artifacts / "classifiers" / name, artifacts.parent / "params.yaml"
+    folder, params = within(artifacts, CLASSIFIERS) / name, artifacts.parent / "params.yaml"
     if not (folder / "model.json").is_file():
         known = load_classifiers(params) if params.exists() else {}
         pick(known, name, "classifier")
@@ -102,4 +103,6 @@ def open_classifier(
         raise UserError(
             f"{folder}: unknown run {run!r}; there is {', '.join(near)} among {len(stored.runs)}"
         )
-    return ClassifierModel(stored, PreparedDataset.open(artifacts / "prepared" / stored.data), run)
+    return ClassifierModel(
+        stored, PreparedDataset.open(within(artifacts, PREPARED) / stored.data), run
+    )

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ from ae_lightning.inference.output_folder import output_folder
 from ae_lightning.nn.layers.conv import ConvSpec
 from ae_lightning.nn.stack import Stack
 
-NEEDED = ("onnx", "onnxscript", "onnxruntime")
 PARTS: Mapping[str, Callable[[Stack, Tensor], Tensor]] = {
     "encoder": Stack.encode,
     "decoder": Stack.decode,
@@ -73,9 +71,13 @@ def export(
     has a reason instead of a file.
 
     Raises:
-        UserError: packages that exporting needs are absent, or nothing can be exported.
+        ModuleNotFoundError: the extra ``export`` is not installed.
+        UserError: nothing can be exported.
     """
-    _check_packages()
+    import onnx  # noqa: F401
+    import onnxruntime  # noqa: F401
+    import onnxscript  # noqa: F401
+
     with output_folder(folder) as partial:
         found = [_exported(part, model, partial, split, advance) for part in PARTS]
         if not any(part.file for part in found):
@@ -98,13 +100,6 @@ def obstacle(stack: Stack, part: str) -> str | None:
     if any(isinstance(spec, ConvSpec) and spec.position_bits for spec in stack.specs):
         return "unpooling with switches needs the positions of the maxima, which no code has"
     return None
-
-
-def _check_packages() -> None:
-    if absent := [name for name in NEEDED if find_spec(name) is None]:
-        raise UserError(
-            f"export: needs {', '.join(NEEDED)}, found no {absent[0]}; run: make install"
-        )
 
 
 def _exported(
@@ -175,5 +170,7 @@ def _about(model: Model[Any, Any], split: str, found: list[ExportResult]) -> dic
         "code": model.code_size,
         "compared_on": split,
         "parts": [asdict(part) for part in found],
-        "made_with": {name: version(name) for name in ("torch", *NEEDED)},
+        "made_with": {
+            name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")
+        },
     }

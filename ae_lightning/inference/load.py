@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.data.text.corpus import Corpus
 from ae_lightning.data.text.tokenize import FIRST_WORD
 from ae_lightning.errors import UserError
-from ae_lightning.inference.artifacts import EXAMPLES, ModelArtifacts, open_variant, stale
+from ae_lightning.inference.artifacts import ModelArtifacts, open_variant, stale
 from ae_lightning.inference.classifier_model import is_classifier, open_classifier
 from ae_lightning.inference.documents import DocumentModel
 from ae_lightning.inference.images import ImageModel
@@ -26,20 +27,8 @@ MODELS: dict[str, Callable[[ModelArtifacts], Model[Any, Any]]] = {
 """Model class by the kind of examples."""
 
 
-def load(name: str, artifacts: str | Path = "artifacts", *, verify: bool = True) -> Model[Any, Any]:
-    """Load variant or classifier ``name`` of params.yaml as it was trained.
-
-    ``artifacts`` is the folder that ``ae flow`` fills, by default that of the current folder. With
-    ``verify`` the model's files (and a document model's vocabulary) must have the hash that
-    ``dvc.lock`` beside that folder records, if it records one.
-
-    >>> model = load("deep-30")  # doctest: +SKIP
-    >>> codes = model.encode(images)  # doctest: +SKIP
-
-    Raises:
-        UserError: there is no such variant (the nearest names are offered), it was not trained, or
-            files are absent, altered, or do not fit together; says what to run.
-    """
+def load(name: str, artifacts: str | Path = ARTIFACTS, *, verify: bool = True) -> Model[Any, Any]:
+    """See :func:`ae_lightning.load`."""
     root = Path(artifacts)
     if not root.is_dir():
         raise UserError(
@@ -54,12 +43,12 @@ def load(name: str, artifacts: str | Path = "artifacts", *, verify: bool = True)
 
 def kind(trained: ModelArtifacts) -> str:
     """Kind of a variant's examples: images, documents or sequences."""
-    return "sequences" if trained.stack.takes_sequences else EXAMPLES[trained.data.kind]
+    return "sequences" if trained.stack.takes_sequences else trained.data.examples
 
 
 def _check_fits(trained: ModelArtifacts) -> None:
     data, stack = trained.data, trained.stack
-    there, what = _features(trained), "terms" if EXAMPLES[data.kind] == "documents" else "numbers"
+    there, what = _features(trained), "terms" if data.of_documents else "numbers"
     if (takes := _takes(stack) or there) != there:
         raise stale(trained, f"the {there:,} {what} of an example", f"{takes:,}")
 

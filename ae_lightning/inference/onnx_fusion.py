@@ -34,7 +34,7 @@ class FusedRepeat(ConvLayer):
         new.register_buffer("shifts", sums)
         return new
 
-    def decode_logits(self, code: Tensor, positions: Tensor | None = None) -> Tensor:
+    def decode_logits(self, code: Tensor, side_info: Tensor | None = None) -> Tensor:
         """Codes ``(batch, units)`` to outputs before their activation ``(batch, inputs)``."""
         maps, rows, columns = self.spec.image
         pooled = code.unflatten(1, (rows, columns, maps)).permute(0, 3, 1, 2)

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.config.layers import WeightsName
 from ae_lightning.errors import UserError
 from ae_lightning.files import replaced
@@ -119,7 +120,7 @@ def _first(model: ModelFile, folder: Path) -> InputTransform | None:
     return Whitening(**load_file(folder / WHITENING)) if model.whitened else None
 
 
-def load_input(source: str, root: Path = Path("artifacts")) -> Stack:
+def load_input(source: str, root: Path = ARTIFACTS) -> Stack:
     """The stack that a configured ``input`` names: empty for ``prepared/DATASET``."""
     return Stack([]) if source.startswith("prepared/") else load(root / source)
 

@@ -4,7 +4,7 @@ Encoding goes up through the layers, decoding down again, so a stack of greedily
 *is* the deep autoencoder before fine-tuning: same weights, biases and activations.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -33,14 +33,16 @@ LAYER_KINDS: Annotated[
 }
 
 
-class Trace(NamedTuple):
+class ForwardOutput(NamedTuple):
     """One pass through a stack.
 
-    ``code`` is ``(batch, code)``, ``logits`` ``(batch, features)`` before the output's activation.
+    ``code`` is ``(batch, code)``, ``logits`` ``(batch, features)`` before the output's activation,
+    ``extras`` what layers give to terms of the loss, by name.
     """
 
     code: Tensor
     logits: Tensor
+    extras: Mapping[str, Tensor]
 
 
 class Stack(nn.Module):
@@ -124,16 +126,18 @@ class Stack(nn.Module):
     def _entered(self, x: Tensor) -> Tensor:
         return x if self.first is None else self.first(x)
 
-    def trace(self, x: Tensor) -> Trace:
+    def trace(self, x: Tensor) -> ForwardOutput:
         """Encode ``x`` of shape ``(batch, features)`` and decode it again.
 
-        Unlike decoding a code, this also hands each layer's positions to its decoder.
+        Unlike decoding a code, this also hands each layer's side information to its decoder.
         """
-        x, positions = self._entered(x), []
+        x, side_info = self._entered(x), []
+        extras: dict[str, Tensor] = {}
         for layer in self.layers:
-            x, where = self._passed(layer.trace, x)
-            positions.append(where)
-        return Trace(x, self._decode_logits(x, positions))
+            x, beside, more = self._passed(layer.trace, x)
+            side_info.append(beside)
+            extras |= more
+        return ForwardOutput(x, self._decode_logits(x, side_info), extras)
 
     def decode_logits(self, code: Tensor) -> Tensor:
         """Codes ``(batch, code)`` to reconstructions before the output's activation.
@@ -143,10 +147,10 @@ class Stack(nn.Module):
         """
         return self._decode_logits(code, [None] * len(self.layers))
 
-    def _decode_logits(self, code: Tensor, positions: Sequence[Tensor | None]) -> Tensor:
-        for layer, where in zip(self.layers[:0:-1], positions[:0:-1], strict=True):
-            code = self._passed(layer.decode, code, where)
-        return self.layers[0].decode_logits(code, positions[0]) if self.layers else code
+    def _decode_logits(self, code: Tensor, side_info: Sequence[Tensor | None]) -> Tensor:
+        for layer, beside in zip(self.layers[:0:-1], side_info[:0:-1], strict=True):
+            code = self._passed(layer.decode, code, beside)
+        return self.layers[0].decode_logits(code, side_info[0]) if self.layers else code
 
     def decode(self, code: Tensor) -> Tensor:
         """Codes ``(batch, code)`` to reconstructions ``(batch, features)``."""

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.preprocessing import normalize
 
+from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.data.text.tokenize import tokenize
 from ae_lightning.errors import UserError
 from ae_lightning.search.encoded import Codes, EncodedDocuments, open_documents
@@ -92,7 +93,7 @@ class DocumentIndex:
     documents: EncodedDocuments
 
     @classmethod
-    def open(cls, name: str, artifacts: Path = Path("artifacts")) -> DocumentIndex:
+    def open(cls, name: str, artifacts: Path = ARTIFACTS) -> DocumentIndex:
         """Load variant ``name``.
 
         Raises:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.data.concat import ConcatenatedArrays
 from ae_lightning.data.images.prepare_arrays import Advance, progress
 from ae_lightning.data.prepared import SPLITS, PreparedDataset
@@ -56,7 +57,7 @@ class ImageIndex:
     codes: Vectors
 
     @classmethod
-    def open(cls, name: str, artifacts: Path = Path("artifacts")) -> ImageIndex:
+    def open(cls, name: str, artifacts: Path = ARTIFACTS) -> ImageIndex:
         """Load variant ``name``; splits without stored codes are encoded now.
 
         Raises:

@@ -13,14 +13,10 @@ from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack, chain_specs
 from ae_lightning.registry import NamedBy
 from ae_lightning.training.closed_form import lsa_stack, pca_stack
-from ae_lightning.training.curve import write_curve
+from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.fit import fit
 from ae_lightning.training.input_transform import fit_input_transform, weighting
-from ae_lightning.training.objectives.sequences import (
-    SequenceReconstruction,
-    examples,
-    sequence_stack,
-)
+from ae_lightning.training.objectives.sequences import examples, sequence_stack
 from ae_lightning.training.objectives.table import OBJECTIVES
 from ae_lightning.training.setup import Fit
 
@@ -48,7 +44,7 @@ def backpropagation(variant: Variant, below: Stack, data: PreparedDataset, how: 
     )
     objective = OBJECTIVES[variant.objective]
     examples = objective.examples(stack, data, variant, how.environment.memory_limit_mb)
-    return fit(stack, *examples, replace(how, module=objective.module(variant)))
+    return fit(stack, *examples, replace(how, item=variant))
 
 
 def vectors(variant: Variant, below: Stack, data: PreparedDataset, how: Fit) -> Stack:
@@ -70,14 +66,13 @@ def sequence(variant: Variant, below: Stack, data: PreparedDataset, how: Fit) ->
     stack, corpus = sequence_stack(variant, data), Corpus(data)
     train = examples(corpus, "train", variant.sequence, variant.train.seed)
     validation = corpus.sequences("validation")
-    how = replace(how, module=SequenceReconstruction, kind="sequence")
-    return fit(stack, train, validation, how)
+    return fit(stack, train, validation, replace(how, item=variant))
 
 
 def _nothing_learned(how: Fit) -> None:
     """A learning curve without rows."""
     if how.curve is not None:
-        write_curve([], how.curve)
+        LearningCurve().write(how.curve)
 
 
 FITTERS: Annotated[

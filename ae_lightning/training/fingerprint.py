@@ -1,36 +1,34 @@
 """Fingerprint of a training, by which a killed one is resumed."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
 
+from ae_lightning.config.environment import Environment
 from ae_lightning.data.lazy_array import LazyArray
 from ae_lightning.data.sampler import Array
 from ae_lightning.nn.precision import multiplies_bf16
 from ae_lightning.nn.stack import Stack
+from ae_lightning.training.setup import Fit
 from ae_lightning.training.trainer import precision
 
-if TYPE_CHECKING:
-    from ae_lightning.training.setup import Fit
 
+def fingerprint(environment: Environment, *parts: object) -> str:
+    """Name of a training by all that decides its result: number types, code, and its ``parts``.
 
-def fingerprint(stack: Stack, data: Iterable[Array], how: Fit) -> str:
-    """Name of a training by all that decides its result: settings, first weights, data.
-
-    How many devices there are is no part of it, so that a training may go on with others.
+    How many devices there are is none of them, so that a training may go on with others.
     """
-    digest = hashlib.sha256(how.training.model_dump_json().encode())
-    objective = [sorted(table.items()) for table in (how.penalties, how.corruption)]
-    numbers = precision(how.environment), multiplies_bf16(how.environment.accelerator)
-    settings = (objective, how.views, stack.specs, how.kind, how.origin, numbers)
-    digest.update(repr(settings).encode())
-    digest.update((how.source or contents(layers(stack), data)).encode())
-    return digest.hexdigest()[:16]
+    numbers = precision(environment), multiplies_bf16(environment.accelerator)
+    text = repr((numbers, environment.code, *parts))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def of_fit(stack: Stack, data: Iterable[Array], how: Fit) -> str:
+    """Fingerprint of a stack's training by its settings, first weights and data."""
+    source = how.source or contents(layers(stack), data)
+    return fingerprint(how.environment, how.training, how.item, stack.specs, how.module, source)
 
 
 def layers(stack: Stack) -> list[Tensor]:

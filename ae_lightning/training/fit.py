@@ -19,8 +19,9 @@ from ae_lightning.training.callbacks import (
     Progress,
     ResumePoint,
 )
-from ae_lightning.training.curve import write_curve
-from ae_lightning.training.fingerprint import fingerprint
+from ae_lightning.training.curve import LearningCurve
+from ae_lightning.training.fingerprint import of_fit
+from ae_lightning.training.module import Reconstruction
 from ae_lightning.training.setup import Fit
 from ae_lightning.training.trainer import trainer_settings
 
@@ -41,11 +42,11 @@ def fit(stack: Stack, train: Array, validation: Array, how: Fit) -> Stack:
         batch_size=training.batch_size,
         seed=training.seed,
         shift=training.shift,
-        views=how.views,
+        views=how.item.views,
         parts=environment.accumulate,
         workers=environment.workers,
     )
-    folder = how.resume / fingerprint(stack, (train, validation), how)
+    folder = how.resume / of_fit(stack, (train, validation), how)
     progress, best, resume = Progress(how.title), KeepBest(), ResumePoint(folder)
     callbacks: list[Callback] = [OwnSignals(), progress, best, resume]
     if training.patience:
@@ -59,12 +60,12 @@ def fit(stack: Stack, train: Array, validation: Array, how: Fit) -> Stack:
         **trainer_settings(environment),
     )
     stack.checkpointing = environment.checkpointing
-    trained = how.module(trained_copy(stack, environment), how)
+    trained = (how.module or Reconstruction)(trained_copy(stack, environment), how)
     with sharing(Share(trainer.global_rank, trainer.world_size, data.step)):
         trainer.fit(trained, data, ckpt_path=resume.found())
     best.restore(stack)
     if trainer.is_global_zero:
         if how.curve is not None:
-            write_curve(progress.rows, how.curve)
+            LearningCurve(progress.rows).write(how.curve)
         shutil.rmtree(folder, ignore_errors=True)
     return stack

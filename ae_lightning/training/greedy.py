@@ -11,14 +11,11 @@ from ae_lightning.config.layers import Layer
 from ae_lightning.errors import UserError
 from ae_lightning.nn.layers.base import AutoencoderLayer, Spec
 from ae_lightning.nn.layers.conv import ConvSpec
-from ae_lightning.nn.layers.dense import DenseSpec
 from ae_lightning.nn.layers.rbm import unroll
-from ae_lightning.nn.stack import Stack
+from ae_lightning.nn.stack import LAYER_KINDS, Stack
 from ae_lightning.registry import NamedBy
 from ae_lightning.training.module import Reconstruction
 from ae_lightning.training.objectives.contrastive_divergence import ContrastiveDivergence
-from ae_lightning.training.objectives.table import OBJECTIVES
-from ae_lightning.training.setup import Fit
 
 
 @dataclass(frozen=True)
@@ -66,23 +63,19 @@ def tiny(layer: AutoencoderLayer) -> None:
         nn.init.normal_(weight, std=0.01)
 
 
-def _reconstruction(layer: Layer) -> Callable[[Stack, Fit], Reconstruction]:
-    return OBJECTIVES[layer.objective].module(layer)
-
-
 @dataclass(frozen=True)
 class Kind:
     """A kind of greedy layer: spec, initial weights, training module, and its final form."""
 
     spec: Callable[[Layer, Ground], Spec]
     start: Callable[[AutoencoderLayer], None] = halved
-    module: Callable[[Layer], Callable[[Stack, Fit], Reconstruction]] = _reconstruction
+    module: type[Reconstruction] = Reconstruction
     finish: Callable[[Any], AutoencoderLayer] = lambda layer: layer
 
 
-def dense(layer: Layer, ground: Ground) -> DenseSpec:
-    """A dense layer, tied or not."""
-    return DenseSpec.model_validate(
+def dense(layer: Layer, ground: Ground) -> Spec:
+    """A dense layer of any kind."""
+    return LAYER_KINDS[layer.kind].spec_class.model_validate(
         {
             "kind": layer.kind,
             "inputs": ground.features,
@@ -93,7 +86,7 @@ def dense(layer: Layer, ground: Ground) -> DenseSpec:
     )
 
 
-def machine(layer: Layer, ground: Ground) -> DenseSpec:
+def machine(layer: Layer, ground: Ground) -> Spec:
     """A Boltzmann machine has the parameters of a tied layer; its visible units are binary."""
     if ground.output(layer) != "sigmoid":
         raise UserError(
@@ -121,13 +114,9 @@ def convolution(layer: Layer, ground: Ground) -> ConvSpec:
     )
 
 
-def _contrastive_divergence(layer: Layer) -> Callable[[Stack, Fit], Reconstruction]:
-    return lambda stack, how: ContrastiveDivergence(stack, how, layer.cd_steps)
-
-
 KINDS: Annotated[dict[str, Kind], NamedBy(values=("kind",))] = {
     "dense": Kind(dense),
     "tied": Kind(dense),
     "conv": Kind(convolution),
-    "rbm": Kind(machine, tiny, _contrastive_divergence, unroll),
+    "rbm": Kind(machine, tiny, ContrastiveDivergence, unroll),
 }

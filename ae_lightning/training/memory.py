@@ -1,13 +1,12 @@
 """Peak memory of a training."""
 
-import csv
 import resource
 import sys
 from pathlib import Path
 
 import torch
 
-from ae_lightning.files import replaced_file
+from ae_lightning.training.curve import COLUMNS, LearningCurve
 
 COLUMN = "memory_mb"
 MEGABYTE = 1e6
@@ -28,11 +27,5 @@ def peak_memory_mb() -> float:
 
 def note_memory(curve: Path) -> None:
     """Add this process's peak to each row of a learning curve (CSV), as column ``memory_mb``."""
-    with curve.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        rows, columns = list(reader), [*(reader.fieldnames or ()), COLUMN]
-    peak = round(peak_memory_mb())
-    with replaced_file(curve) as partial, partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({**row, COLUMN: peak} for row in rows)
+    peak = {COLUMN: round(peak_memory_mb())}
+    LearningCurve.read(curve).noting(**peak).write(curve, (*COLUMNS, COLUMN))

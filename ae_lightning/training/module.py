@@ -1,88 +1,79 @@
 """The LightningModule that trains a stack to reconstruct."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 import lightning
 import torch
 from torch import Tensor
 
-from ae_lightning.config.layers import Training
 from ae_lightning.data.sampler import epoch_seed
 from ae_lightning.distributed.fsdp import number_parameters, shard
-from ae_lightning.distributed.global_batch import jointly, weighed
+from ae_lightning.distributed.global_batch import examples_of, jointly, weighed, whole_batch
 from ae_lightning.nn.activations import softmax
 from ae_lightning.nn.corruption import corrupt
-from ae_lightning.nn.losses import LOSSES, resolve_loss, squared_error
+from ae_lightning.nn.losses import squared_error
 from ae_lightning.nn.optim import build
 from ae_lightning.nn.penalties import PENALTIES
-from ae_lightning.nn.stack import Stack
-
-
-class Settings(Protocol):
-    """The settings that :class:`Reconstruction` reads; a training's ``Fit`` has them."""
-
-    @property
-    def training(self) -> Training:
-        """Loss, optimiser and schedule."""
-
-    @property
-    def penalties(self) -> Mapping[str, float]:
-        """Weights of penalties on the code, by name."""
-
-    @property
-    def corruption(self) -> Mapping[Any, float]:
-        """Greatest strengths of corruptions of the input, by name."""
+from ae_lightning.nn.stack import ForwardOutput, Stack
+from ae_lightning.nn.terms import LossContext, Term
+from ae_lightning.training.objectives.table import OBJECTIVES
+from ae_lightning.training.setup import Fit
 
 
 class Reconstruction(lightning.LightningModule):
     """Reconstruct clean targets from corrupted inputs, with penalties on the code.
 
-    Only training corrupts its input, and its target is clean. Logs ``train/loss`` (with
-    penalties), ``val/loss`` (without) and ``val/sse``, the squared error, per epoch.
+    The loss is a list of terms: the objective's and the penalties. Only training corrupts its
+    input, and its target is clean. Logs ``train/loss`` (all terms), ``val/loss`` (the first) and
+    ``val/sse``, the squared error, per epoch.
     """
 
-    def __init__(self, stack: Stack, how: Settings) -> None:
+    def __init__(self, stack: Stack, how: Fit) -> None:
         super().__init__()
-        self.stack, self.training_config = stack, how.training
-        self.penalties = {name: weight for name, weight in how.penalties.items() if weight}
-        self.corruption = how.corruption
-        self.loss = LOSSES[resolve_loss(how.training.loss, stack.specs[0].output)]
-
-    def example(self, batch: Tensor) -> tuple[Tensor, Tensor]:
-        """Input and target of a batch, both ``(batch, features)``."""
-        return batch, self.stack.target(batch)
+        self.stack, self.training_config, self.item = stack, how.training, how.item
+        self.objective = OBJECTIVES[how.item.objective]
+        first, *others = self.objective.terms(stack, how)
+        penalties = (Term(weight, PENALTIES[name]) for name, weight in how.item.penalties.items())
+        self.terms = [first, *penalties, *others]
 
     def training_step(self, batch: Tensor) -> Tensor:
         """Loss of a batch ``(batch, features)``."""
-        clean, target = self.example(batch)
-        x = jointly(corrupt, clean, self.corruption) if self.corruption else clean
-        x.requires_grad_("contractive" in self.penalties)
-        code, logits = self.stack.trace(x)
-        loss = self.loss(logits, target.detach(), self.stack.output)
-        loss = loss + self.regularizer(batch, x, code)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True)
-        return weighed(loss)
+        x, target = self.objective.pair(self.stack, batch, self.item, True)
+        x = jointly(corrupt, x, self.item.corruption) if self.item.corruption else x
+        x.requires_grad_("contractive" in self.item.penalties)
+        output, context = self.passed(batch, x, target.detach())
+        first, *others = [
+            weighed(term.weight * term.value(output, context), term.number and term.number(x))
+            for term in self.terms
+        ]
+        loss = first + sum(others)
+        self.follow(loss, batch)
+        return loss
 
-    def regularizer(self, batch: Tensor, x: Tensor, code: Tensor) -> Tensor | float:
-        """The weighted penalties on the ``code`` of an input ``x`` made of ``batch``."""
-        total: Tensor | float = 0.0
-        for name, weight in self.penalties.items():
-            total = total + weight * PENALTIES[name](self.stack, x, code)
-        return total
+    def follow(self, loss: Tensor, batch: Tensor) -> None:
+        """Log the loss of a batch, which :func:`weighed` has weighed."""
+        size = examples_of(batch)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=size)
+
+    def passed(self, batch: Tensor, x: Tensor, target: Tensor) -> tuple[ForwardOutput, LossContext]:
+        """One pass of ``x``, and what terms may look at besides."""
+        gathered = partial(whole_batch, gather=partial(self.all_gather, sync_grads=True))
+        return self.stack.trace(x), LossContext(self.stack, batch, x, target, gathered)
 
     def validation_step(self, batch: Tensor) -> None:
         """Losses of a batch ``(batch, features)``, weighed by its size."""
-        x, target = self.example(batch)
-        logits = self.stack.trace(x).logits
-        losses = {"val/loss": self.loss(logits, target, self.stack.output)}
+        output, context = self.passed(
+            batch, *self.objective.pair(self.stack, batch, self.item, False)
+        )
+        _, value, number = self.terms[0]
+        losses = {"val/loss": value(output, context)}
         if self.stack.output is not softmax:  # of distributions it says nothing
             losses["val/sse"] = squared_error(
-                logits, self.stack.restore(target), self.stack.restored
+                output.logits, self.stack.restore(context.target), self.stack.restored
             )
-        self.log_dict(losses, batch_size=len(batch), sync_dist=True)
+        size = int(number(batch)) if number else len(batch)
+        self.log_dict(losses, batch_size=size, sync_dist=True)
 
     def on_train_epoch_start(self) -> None:
         """Seed random numbers by the epoch, so that a resumed training repeats them."""

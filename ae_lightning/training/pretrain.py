@@ -43,8 +43,8 @@ def pretrain(name: str, layer: Layer, below: Stack, data: PreparedDataset, how: 
     centre_decoder(top, mean_target(alone, train))
     how = replace(
         how,
-        module=kind.module(layer),
-        kind=f"{layer.kind}, {layer.cd_steps} steps",
+        item=layer,
+        module=kind.module,
         source=contents(below.state_dict().values(), map(data.inputs, ("train", "validation"))),
     )
     fit(alone, train, validation, how)

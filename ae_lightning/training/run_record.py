@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ae_lightning.config.classifiers import Run
-from ae_lightning.files import replaced, replaced_file
+from ae_lightning.files import replaced
+from ae_lightning.training.curve import LearningCurve
 
 COLUMNS = ("start", "labels", "seed", "epoch", "seconds", "train/loss", "val/error")
 
@@ -57,24 +57,15 @@ class RunRecord:
 
 def write_epochs(runs: Mapping[Run, Sequence[Epoch]], path: Path) -> None:
     """Write the epochs of runs as CSV, a row each, with :data:`COLUMNS`."""
-    with replaced_file(path) as partial, partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for run, epochs in runs.items():
-            writer.writerows({**run._asdict(), **epoch} for epoch in epochs)
+    rows = [{**run._asdict(), **epoch} for run, epochs in runs.items() for epoch in epochs]
+    LearningCurve(rows).write(path, COLUMNS)
 
 
 def read_epochs(path: Path) -> dict[Run, list[dict[str, float]]]:
     """Read what :func:`write_epochs` wrote, run by run in its order."""
     runs: dict[Run, list[dict[str, float]]] = {}
-    for row in _rows(path):
-        labels: Any = row["labels"] if row["labels"] == "all" else int(row["labels"])
-        run = Run(row["start"], labels, int(row["seed"]))  # type: ignore[arg-type]
-        figures = {name: float(row[name]) for name in COLUMNS[3:] if row[name]}
+    for row in LearningCurve.read(path).rows:
+        run = Run(*(row[name] for name in Run._fields))
+        figures = {name: float(row[name]) for name in row if name not in Run._fields}
         runs.setdefault(run, []).append(figures)
     return runs
-
-
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        yield from csv.DictReader(file)

@@ -1,12 +1,11 @@
 """Repeat a variant's whole training, its layers' pretraining included, from another seed."""
 
-import csv
-import hashlib
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from ae_lightning.artifacts import RESUME
 from ae_lightning.config.environment import Environment
 from ae_lightning.config.layers import Layer
 from ae_lightning.config.params import Params
@@ -15,11 +14,11 @@ from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.distributed import process_group
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack
-from ae_lightning.training.curve import write_curve
+from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.finetune import FITTERS
+from ae_lightning.training.fingerprint import contents, fingerprint
 from ae_lightning.training.pretrain import pretrain
-from ae_lightning.training.setup import RESUME, Fit
-from ae_lightning.training.trainer import precision
+from ae_lightning.training.setup import Fit
 
 ItemT = TypeVar("ItemT", Layer, Variant)
 
@@ -46,11 +45,11 @@ class Repeat:
         done, below, spent = self.resume / self._fingerprint(), Stack([]), 0.0
         for layer in self.params.chain(variant.input):
             below = self._layer(layer, below, done)
-            spent += _seconds(done / f"{layer}.csv")
+            spent += LearningCurve.read(done / f"{layer}.csv").rows[-1]["seconds"]
         trained = self._reseeded(variant, epochs=self.params.repeats.epochs)
         stack = FITTERS[variant.kind](trained, below, self.data, self._how(self.name, trained))
         if process_group.is_first():
-            _delay(self.curve, spent)
+            LearningCurve.read(self.curve).delayed(spent).write(self.curve)
             shutil.rmtree(done, ignore_errors=True)
         return stack
 
@@ -75,27 +74,7 @@ class Repeat:
 
     def _fingerprint(self) -> str:
         """Name of a repeat by its settings and data."""
-        chain = self.params.chain(self.params.variants[self.name].input)
-        settings = [self.params.layers[layer].model_dump_json() for layer in chain]
-        settings += [self.params.variants[self.name].model_dump_json(), str(self.seed)]
-        settings.append(precision(self.environment))
-        digest = hashlib.sha256("\n".join(settings).encode())
-        digest.update(self.data.inputs("train").tobytes())
-        return digest.hexdigest()[:16]
-
-
-def _rows(curve: Path) -> list[dict[str, Any]]:
-    with curve.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def _seconds(curve: Path) -> float:
-    return float(_rows(curve)[-1]["seconds"])
-
-
-def _delay(curve: Path, seconds: float) -> None:
-    """Let a curve begin ``seconds`` later."""
-    rows = _rows(curve)
-    for row in rows:
-        row["seconds"] = round(float(row["seconds"]) + seconds, 3)
-    write_curve(rows, curve)
+        variant = self.params.variants[self.name]
+        layers = [self.params.layers[layer] for layer in self.params.chain(variant.input)]
+        read = contents((), [self.data.inputs("train")])
+        return fingerprint(self.environment, layers, variant, self.seed, read)

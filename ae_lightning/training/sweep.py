@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import math
 import shutil
 import time
@@ -18,6 +17,7 @@ import numpy as np
 from lightning import LightningModule, Trainer
 from numpy.typing import NDArray
 
+from ae_lightning.artifacts import RESUME
 from ae_lightning.config.classifiers import Classifier, Run
 from ae_lightning.config.environment import Environment
 from ae_lightning.data.labelled import LabelledData
@@ -30,11 +30,10 @@ from ae_lightning.nn import checkpoint
 from ae_lightning.nn import classifier as nets
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.callbacks import AtomicCheckpointIO, OwnSignals, Progress, ResumePoint
-from ae_lightning.training.fingerprint import contents
+from ae_lightning.training.fingerprint import contents, fingerprint
 from ae_lightning.training.run_record import RunRecord, write_epochs
-from ae_lightning.training.setup import RESUME
 from ae_lightning.training.supervised import Supervision, module_for
-from ae_lightning.training.trainer import precision, trainer_settings
+from ae_lightning.training.trainer import trainer_settings
 
 SECONDS = 5.0
 """How long a run may last between two resume points: an epoch of few labels takes tenths."""
@@ -169,9 +168,7 @@ class Sweep:
     @cached_property
     def _done(self) -> Path:
         """Where ended runs of these settings, layers and data are."""
-        digest = hashlib.sha256(self.classifier.model_dump_json().encode())
-        digest.update(precision(self.environment).encode())
         names = product(("train", "validation"), ("inputs", "labels"))
         arrays = [self.data.array(f"{split}_{what}.npy") for split, what in names]
-        digest.update(contents(self.below.state_dict().values(), arrays).encode())
-        return self.resume / digest.hexdigest()[:16]
+        read = contents(self.below.state_dict().values(), arrays)
+        return self.resume / fingerprint(self.environment, self.classifier, read)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from rich.table import Column
 
 from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.files import replaced_file
@@ -13,7 +14,7 @@ from ae_lightning.inference.classifier_model import ClassifierModel, open_classi
 from pipelines.cli.batches import over
 from pipelines.cli.code_files import check_ending
 from pipelines.cli.request import Batch, Request
-from pipelines.cli.terminal import plain, show
+from pipelines.cli.terminal import plain, right, show, table_lines
 
 TABLES = {
     ".csv": lambda frame, path: frame.to_csv(path, index=False, float_format="%.6f"),
@@ -56,7 +57,6 @@ def _table(model: ClassifierModel, batch: Batch) -> pd.DataFrame:
 
 
 def _lines(table: pd.DataFrame) -> list[str]:
-    width = max(len("class"), *map(len, table["class"]))
-    rows = zip(table["input"], table["class"], table["probability"], strict=True)
-    lines = [f"{share:11.4f}  {name:<{width}}  {plain(source)}" for source, name, share in rows]
-    return [f"probability  {'class':<{width}}  input", *lines]
+    columns = [right("probability"), Column("class"), Column("input")]
+    rows = zip(table["probability"], table["class"], table["input"], strict=True)
+    return table_lines(columns, [(f"{share:.4f}", name, plain(file)) for share, name, file in rows])

@@ -9,36 +9,9 @@ from rich.text import Text
 
 from ae_lightning.config.params import load, pick
 from ae_lightning.errors import UserError
-from ae_lightning.evaluation.results import number
+from ae_lightning.metrics import METRICS, Metric, figures_of
 from pipelines.cli.list import data_by_name, metrics_of
 from pipelines.orchestration.summary import terminal
-
-FIGURES: Mapping[str, int] = {
-    "code.size": 0,
-    "model.parameters": 0,
-    "reconstruction.sse": -1,
-    "reconstruction.mse": -1,
-    "reconstruction.cross_entropy": -1,
-    "reconstruction.token_accuracy": 1,
-    "overfitting.gap": -1,
-    "knn.accuracy@1": 1,
-    "knn.accuracy@5": 1,
-    "retrieval.precision@1": 1,
-    "retrieval.precision@10": 1,
-    "retrieval.precision@100": 1,
-    "retrieval.map": 1,
-    "retrieval.hamming.precision@100": 1,
-    "queries.share@10": 1,
-    "embedding.trustworthiness": 1,
-    "embedding.knn@5": 1,
-    "jacobian.relative": -1,
-    "shift.relative": -1,
-    "spread.within_box": 0,
-    "positions.bits": 0,
-    **{f"pretrained.error@{labels}.mean": -1 for labels in (100, 600, 1000, 3000, "all")},
-    "training.seconds": -1,
-}
-"""Names in metrics.json, and which is better: the greater (1), the smaller (-1), neither (0)."""
 
 DIGITS = 5
 
@@ -61,13 +34,12 @@ def compare(names: Sequence[str], *, as_json: bool) -> None:
         console.print("On different data: these figures say little about which is the better.")
 
 
-def best(values: Sequence[float | None], better: int) -> set[int]:
-    """Places of the best values; none if neither is better, or all are alike."""
-    there = [found for found in values if found is not None]
-    if not better or len(set(there)) < 2:
+def best(values: Mapping[str, float], metric: Metric) -> set[str]:
+    """Who has the best value of a metric; nobody if neither way is better, or all are alike."""
+    if metric.better == "none" or len(set(values.values())) < 2:
         return set()
-    top = max(better * found for found in there)
-    return {k for k, found in enumerate(values) if found is not None and better * found == top}
+    top = metric.best(values.values())
+    return {name for name, value in values.items() if value == top}
 
 
 def _measured(name: str, known: Mapping[str, str]) -> dict[str, Any]:
@@ -83,15 +55,16 @@ def _table(measured: Mapping[str, Mapping[str, Any]], known: Mapping[str, str]) 
     for name in measured:
         table.add_column(name, justify="right", overflow="fold")
     table.add_row("data", *(known[name] for name in measured))
-    for figure, better in FIGURES.items():
-        values = [number(metrics, figure) for metrics in measured.values()]
-        if any(found is not None for found in values):
-            bold = best(values, better) if together else set()
-            cells = [
-                Text(_cell(found), style="bold" if place in bold else "")
-                for place, found in enumerate(values)
-            ]
-            table.add_row(figure, *cells)
+    figures = {name: figures_of(metrics) for name, metrics in measured.items()}
+    for path, metric in METRICS.items():
+        values = {name: found[path] for name, found in figures.items() if path in found}
+        if values:
+            bold = best(values, metric) if together else set()
+            cells = (
+                Text(_cell(values.get(name)), style="bold" if name in bold else "")
+                for name in measured
+            )
+            table.add_row(path, *cells)
     return table
 
 

@@ -4,7 +4,6 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -16,7 +15,8 @@ from ae_lightning.config.datasets import Documents
 from ae_lightning.config.params import Params, load
 from ae_lightning.config.variants import Variant
 from ae_lightning.evaluation.results import number, read_metrics
-from pipelines.orchestration.summary import METRICS, SHOWN, terminal
+from ae_lightning.metrics import METRICS, figures_of
+from pipelines.orchestration.summary import SHOWN, terminal
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class ListEntry:
         """Whether it is trained, and whether it was measured."""
         return self.trained, self.evaluated
 
+
+DIGITS = {metric.label: metric.digits for metric in METRICS.values()}
 
 STATES = {
     (True, True): "ready",
@@ -64,11 +66,8 @@ def show(*, as_json: bool) -> None:
 
 def list_entries(params: Params) -> list[ListEntry]:
     """All variants, then all classifiers, in their order in params.yaml."""
-    taught = classifiers(params).items()
-    return [
-        *(_variant_entry(name, variant, params) for name, variant in params.variants.items()),
-        *(_classifier(name, classifier, params) for name, classifier in taught),
-    ]
+    items: dict[str, Variant | Classifier] = {**params.variants, **classifiers(params)}
+    return [_entry(name, item, params) for name, item in items.items()]
 
 
 def data_by_name(params: Params) -> dict[str, str]:
@@ -86,53 +85,42 @@ def metrics_of(name: str) -> dict[str, Any]:
     return read_metrics(GRADES / name) or read_metrics(EVALUATION / name)
 
 
-def _variant_entry(name: str, variant: Variant, params: Params) -> ListEntry:
-    metrics = metrics_of(name)
+def _entry(name: str, item: Variant | Classifier, params: Params) -> ListEntry:
+    metrics, taught = metrics_of(name), isinstance(item, Classifier)
     return ListEntry(
         variant=name,
-        data=variant.data,
-        task=_task(variant, params),
-        kind=variant.kind,
-        code=_code(variant, params, metrics),
-        trained=Path(MODELS / name / "model.json").is_file(),
+        data=item.data,
+        task=_task(item, params),
+        kind=_kind(item),
+        code=_code(item, params, metrics),
+        trained=((CLASSIFIERS if taught else MODELS) / name / "model.json").is_file(),
         evaluated=bool(metrics),
         figures=_figures(metrics),
     )
 
 
-def _classifier(name: str, classifier: Classifier, params: Params) -> ListEntry:
-    metrics = metrics_of(name)
-    return ListEntry(
-        variant=name,
-        data=classifier.data,
-        task="images",
-        kind="classifier",
-        code=params.layers[classifier.input.removeprefix("layers/")].units,
-        trained=Path(CLASSIFIERS / name / "model.json").is_file(),
-        evaluated=bool(metrics),
-        figures=_figures(metrics),
-    )
+def _kind(item: Variant | Classifier) -> str:
+    return item.kind if isinstance(item, Variant) else "classifier"
 
 
 def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:
-    found = {heading: number(metrics, name) for heading, (name, _) in METRICS.items()}
-    return {heading: number for heading, number in found.items() if number is not None}
+    return {METRICS[path].label: value for path, value in figures_of(metrics).items()}
 
 
-def _task(variant: Variant, params: Params) -> str:
-    if variant.kind == "sequence":
+def _task(item: Variant | Classifier, params: Params) -> str:
+    if _kind(item) == "sequence":
         return "sequences"
-    return "documents" if isinstance(params.datasets[variant.data], Documents) else "images"
+    return "documents" if isinstance(params.datasets[item.data], Documents) else "images"
 
 
-def _code(variant: Variant, params: Params, metrics: Mapping[str, Any]) -> int | None:
+def _code(item: Variant | Classifier, params: Params, metrics: Mapping[str, Any]) -> int | None:
     """As measured; otherwise as configured, which for convolutions depends on the image's size."""
     measured = number(metrics, "code.size")
     if measured is not None:
         return int(measured)
-    if variant.sizes:
-        return variant.sizes[-1]
-    layers = params.chain(variant.input)
+    if isinstance(item, Variant) and item.sizes:
+        return item.sizes[-1]
+    layers = params.chain(item.input)
     top = params.layers[layers[-1]] if layers else None
     return top.units if top and top.kind != "conv" else None
 
@@ -154,4 +142,4 @@ def _tasks(rows: Sequence[ListEntry]) -> str:
 
 
 def _cell(heading: str, found: float | None) -> str:
-    return "" if found is None else f"{found:.{METRICS[heading][1]}f}"
+    return "" if found is None else f"{found:.{DIGITS[heading]}f}"

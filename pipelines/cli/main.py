@@ -3,7 +3,10 @@
 Heavy packages are imported inside the command that needs them, so that ``ae --help`` is instant.
 """
 
+import re
 import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, requires
 from typing import Annotated
 
 import typer
@@ -34,8 +37,26 @@ def main() -> None:
     """Run the command line; a person's mistake is one line on stderr and exit status 2."""
     try:
         app()
-    except (UserError, OSError) as error:
-        if "--debug" in sys.argv:
+    except (UserError, OSError, ModuleNotFoundError) as error:
+        said = f"ae: {error}"
+        if isinstance(error, ModuleNotFoundError):
+            said = _needs(str(error.name))
+        if not said or "--debug" in sys.argv:
             raise
-        print(f"ae: {error}", file=sys.stderr)
+        print(said, file=sys.stderr)
         sys.exit(2)
+
+
+def _needs(module: str) -> str:
+    """The line that says which extra brings an absent module; empty if none of ours does.
+
+    Distributions of the extras that are imported have the names of their modules.
+    """
+    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    with suppress(PackageNotFoundError):
+        for requirement in requires("ae-lightning") or ():
+            wanted = re.match(r"([\w.]+).*extra == ['\"](\w+)", requirement.replace("-", "_"))
+            if wanted and wanted[1] == module.partition(".")[0]:
+                extra = f"'ae-lightning[{wanted[2]}]'"
+                return f'ae {command}: needs the extra "{wanted[2]}"; pip install {extra}'
+    return ""

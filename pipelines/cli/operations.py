@@ -14,10 +14,17 @@ def fetch(
         list[str] | None, typer.Argument(help="mnist, cifar10, reuters; all if none is named.")
     ] = None,
 ) -> None:
-    """Fetch raw data into data/ and verify it. Example: ae fetch mnist."""
+    """Fetch raw data into data/ and verify it; with all, the script of the report's page.
+
+    Example: ae fetch mnist
+    """
     from ae_lightning.data.sources import checksums, fetch
 
     fetch.fetch(datasets or list(checksums.DATASETS))
+    if not datasets:
+        from pipelines.report import plotly_js
+
+        plotly_js.plotly_js()
 
 
 @app.command()

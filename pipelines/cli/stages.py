@@ -16,12 +16,22 @@ STAGES = "Stages (dvc.yaml runs these)"
 Name = Annotated[str, typer.Argument(help="Its name in params.yaml.")]
 
 
+TRAININGS = ("pretrain", "finetune", "repeat", "supervise")
+
+
 def _stage(stage: str, *names: str | int) -> None:
-    """Run one stage's module; for DVC, only if it will record the digest of this code."""
-    if "DVC_STAGE" in os.environ:
+    """Run one stage's module; for DVC, only if it will record the digest of this code.
+
+    Trainings have the digest in AE_CODE, by which they go on where they were killed.
+    """
+    if "DVC_STAGE" in os.environ or stage in TRAININGS:
         from pipelines.code_digest import digests
 
-        digests.check(stage, str(names[0]) if names else None)
+        item = str(names[0]) if names else None
+        if digest := digests.running(stage, item):  # the stage itself tells of an unknown item
+            os.environ["AE_CODE"] = digest
+            if "DVC_STAGE" in os.environ:
+                digests.check(digest, stage, item)
     with uncollected():
         module = importlib.import_module(f"pipelines.stages.{stage}")
     module.run(*names)

@@ -176,21 +176,24 @@ def refresh(root: Path = Path()) -> None:
             partial.write_text(text, encoding="utf-8")
 
 
-def check(stage: str, name: str | None = None, path: Path = FILE) -> None:
+def running(stage: str, name: str | None = None) -> str | None:
+    """The digest of the code that runs, for an item of params.yaml; None if there is no such."""
+    items = items_of(stage, Project.load())
+    return _digest(Reach(Source()), stage, items[name]) if name in items else None
+
+
+def check(digest: str, stage: str, name: str | None = None, path: Path = FILE) -> None:
     """Refuse to run a stage for DVC by a code.yaml of other code, whose digest it would record.
 
     Raises:
-        UserError: code.yaml is absent or broken, or its digest is not that of this code.
+        UserError: code.yaml is absent or broken, or has not the ``digest`` of this code.
     """
-    items = items_of(stage, Project.load())
-    if name not in items:
-        return  # the stage itself tells that there is no such item
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))[stage]
         found = found if name is None else found[name]
     except (OSError, UnicodeDecodeError, yaml.YAMLError, LookupError, TypeError):
         found = None
-    if found != _digest(Reach(Source()), stage, items[name]):
+    if found != digest:
         where = stage if name is None else f"{stage}.{name}"
         raise UserError(
             f"{path}: {where}: must be the digest of the code that runs, found {found!r}; "

@@ -47,9 +47,9 @@ from pipelines.orchestration.summary import (
     Outcome,
     measured,
     metrics_rows,
+    say,
     show_end,
     show_line,
-    show_plan,
 )
 from pipelines.tracking.provenance import repository_root
 
@@ -108,7 +108,10 @@ def stages(targets: list[str], workers: int | None = None, force: bool = False) 
     root = repository_root()
     with only_flow(root):
         plan = _planned.get() or Plan.read(root, targets, workers, force)
-        show_plan(plan.graph, plan.settled, plan.workers)
+        say(
+            f"{len(plan.todo)} of {len(plan.graph.stages)} stages to look at, {plan.workers} side "
+            f"by side: {' '.join(plan.todo) or 'nothing changed'}"
+        )
         group = Group()
 
         def bring(stage: str) -> Outcome:
@@ -224,13 +227,9 @@ def _report(root: Path, outcomes: list[Outcome]) -> State:
 
 
 def _run_url(experiment: str, name: str) -> str | None:
-    try:
-        from pipelines.tracking.queries import run_url
+    from pipelines.tracking.queries import run_url  # MLflow takes seconds to import
 
-        return run_url(experiment, name)
-    except Exception as error:  # tracking only records: the flow's end does not depend on it
-        get_run_logger().warning("no link to MLflow's run of %s: %s", name, error)
-        return None
+    return run_url(experiment, name)
 
 
 def _send_the_rest() -> None:

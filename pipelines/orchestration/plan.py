@@ -58,9 +58,9 @@ class Plan:
         return cls(root, graph, settled, devices, workers or devices.workers, timeout, force)
 
     @property
-    def nothing_to_do(self) -> bool:
-        """Whether every stage is up to date."""
-        return self.settled == set(self.graph.stages)
+    def todo(self) -> list[str]:
+        """The other stages, in their order."""
+        return [stage for stage in self.graph.order if stage not in self.settled]
 
     def bring(
         self, stage: str, group: Group, emit: Callable[[str], None], flow_run_id: str

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pipelines.imports import uncollected
 from pipelines.orchestration.lock import only_flow
 from pipelines.orchestration.plan import Plan
-from pipelines.orchestration.summary import show_begin, show_start, show_up_to_date
+from pipelines.orchestration.summary import say
 from pipelines.tracking.provenance import repository_root
 
 
@@ -33,12 +33,15 @@ def run(
     """
     began, root = time.monotonic(), repository_root()
     with only_flow(root):
-        show_begin()
+        say("Asking DVC what has changed ...")
         plan = Plan.read(root, targets, workers, force)
-        if plan.nothing_to_do:
-            show_up_to_date(targets, plan.graph, time.monotonic() - began)
+        count, left = len(plan.graph.stages), len(plan.todo)
+        if not left:
+            what = ", ".join(targets) or "All"
+            be, seconds = "are" if len(targets) > 1 else "is", time.monotonic() - began
+            say(f"{what} {be} up to date ({count} stages, {seconds:.0f} s)")
             return True
-        show_start(plan.graph, plan.settled)
+        say(f"Starting Prefect for {left} of {count} stages ...")
         with uncollected():
             from pipelines.orchestration import flow
 

@@ -6,13 +6,15 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
+EndedBy = Literal["itself", "timeout", "cancel"]
 GRACE = 10.0  # seconds between SIGTERM and SIGKILL: time to write a checkpoint
 _POLL = 0.1  # seconds
 
@@ -55,11 +57,18 @@ def signal_group(process: "subprocess.Popen[str]", number: int) -> None:
         os.killpg(process.pid, number)
 
 
-def stop(process: "subprocess.Popen[str]", grace: float = GRACE) -> None:
-    """End a group begun by :func:`start`: SIGTERM, and SIGKILL for what is left after ``grace``."""
+def stop(
+    process: "subprocess.Popen[str]",
+    grace: float = GRACE,
+    ended: Callable[[float], object] | None = None,
+) -> None:
+    """End a group begun by :func:`start`: SIGTERM, and SIGKILL for what is left after ``grace``.
+
+    ``ended`` waits at most so long for the group's end; by default for that of its leader.
+    """
     signal_group(process, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
-        process.wait(grace)
+        (ended or process.wait)(grace)
     signal_group(process, signal.SIGKILL)
     process.wait()
     assert process.stdin is not None
@@ -80,12 +89,11 @@ def sigterm_exits() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-@dataclass(frozen=True)
-class ExitStatus:
+class ExitStatus(NamedTuple):
     """How a command ended: its exit code, negative for a signal, and who ended it."""
 
     code: int
-    by: Literal["itself", "timeout", "cancel"]
+    by: EndedBy
 
 
 @dataclass
@@ -119,15 +127,29 @@ class Group:
             return ExitStatus(-signal.SIGTERM, "cancel")
         process = start(command, cwd, env)
         assert process.stdout is not None
-        watch = _Watch(process, self, timeout)
-        watch.start()
-        with process.stdout:
+        drained = threading.Event()  # every process of the group has closed its output
+        with ThreadPoolExecutor(1) as thread, process.stdout:
+            by = thread.submit(self._watch, process, drained, timeout)
             for line in process.stdout:
                 if line.strip():
                     emit(line.rstrip())
-        watch.drained.set()
-        watch.join()
-        return ExitStatus(process.returncode, watch.by)
+            drained.set()
+        return ExitStatus(process.returncode, by.result())
+
+    def _watch(
+        self, process: "subprocess.Popen[str]", drained: threading.Event, timeout: float | None
+    ) -> EndedBy:
+        """End a process group once its leader has ended, the time is up, or on request."""
+        deadline = time.monotonic() + timeout if timeout is not None else float("inf")
+        by: EndedBy = "itself"
+        while by == "itself" and process.poll() is None:
+            time.sleep(_POLL)
+            if self.cancelled:
+                by = "cancel"
+            elif time.monotonic() > deadline:
+                by = "timeout"
+        stop(process, self.grace, drained.wait)
+        return by
 
     def end(self) -> None:
         """End all that runs, and refuse to start more. The calls of :meth:`run` return."""
@@ -149,33 +171,3 @@ class Group:
     ) -> None:
         self.end()
         handler(number, frame)
-
-
-class _Watch(threading.Thread):
-    """Ends a process group once its leader has ended, the time is up, or on request."""
-
-    def __init__(
-        self,
-        process: "subprocess.Popen[str]",
-        group: Group,
-        timeout: float | None,
-    ) -> None:
-        super().__init__(daemon=True)
-        self.drained = threading.Event()  # every process of the group has closed its output
-        self.by: Literal["itself", "timeout", "cancel"] = "itself"
-        self._process, self._group = process, group
-        self._deadline = time.monotonic() + timeout if timeout is not None else float("inf")
-
-    def run(self) -> None:
-        while self._process.poll() is None and self.by == "itself":
-            time.sleep(_POLL)
-            if self._group.cancelled:
-                self.by = "cancel"
-            elif time.monotonic() > self._deadline:
-                self.by = "timeout"
-        signal_group(self._process, signal.SIGTERM)
-        self.drained.wait(self._group.grace)
-        signal_group(self._process, signal.SIGKILL)
-        self._process.wait()
-        assert self._process.stdin is not None
-        self._process.stdin.close()

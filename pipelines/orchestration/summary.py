@@ -1,6 +1,6 @@
 """Summary at the end of a flow: every variant's metrics, and each stage's seconds."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -11,27 +11,12 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from ae_lightning.evaluation.results import number, read_metrics
-from pipelines.orchestration.dag import Graph
+from ae_lightning.artifacts import EVALUATION, GRADES
+from ae_lightning.evaluation.results import read_metrics
+from ae_lightning.metrics import METRICS, figures_of
 
 Row = dict[str, str]
 
-# Column's heading: name in metrics.json, and the decimals worth showing.
-METRICS: Mapping[str, tuple[str, int]] = {
-    "SSE": ("reconstruction.sse", 2),
-    "MSE": ("reconstruction.mse", 5),
-    "1-NN": ("knn.accuracy@1", 4),
-    "5-NN": ("knn.accuracy@5", 4),
-    "P@10": ("retrieval.precision@10", 4),
-    "P@100": ("retrieval.precision@100", 4),
-    "MAP": ("retrieval.map", 4),
-    "Hamming P@100": ("retrieval.hamming.precision@100", 4),
-    "queries": ("queries.share@10", 4),
-    "2-D 5-NN": ("embedding.knn@5", 4),
-    "error@100": ("pretrained.error@100.mean", 4),
-    "error@1000": ("pretrained.error@1000.mean", 4),
-    "error@all": ("pretrained.error@all.mean", 4),
-}
 SHOWN = ("SSE", "1-NN", "P@10", "MAP", "queries", "error@100", "error@all")
 """Key figures, so few that a line fits into a terminal; `ae compare` has the others."""
 
@@ -39,7 +24,7 @@ PIPED = 1000
 """Width of tables where there is no terminal."""
 
 RUN = "MLflow run"
-FILES = ("artifacts/evaluation/*/metrics.json", "artifacts/grades/*/metrics.json")
+FILES = tuple(f"{folder}/*/metrics.json" for folder in (EVALUATION, GRADES))
 
 _console = Console(highlight=False, soft_wrap=True)
 
@@ -73,7 +58,7 @@ def metrics_rows(
         variant = path.parent.name
         if variant in names:
             run = link(datasets[variant], variant) if variant in datasets else None
-            rows.append({"variant": variant, **_cells(path), RUN: run or ""})
+            rows.append({"variant": variant, **_cells(path.parent), RUN: run or ""})
     used = {heading for row in rows for heading, cell in row.items() if cell}
     return [{key: cell for key, cell in row.items() if key in used} for row in rows]
 
@@ -87,13 +72,10 @@ def measured(stages: Collection[str]) -> set[str]:
     }
 
 
-def _cells(path: Path) -> Row:
-    metrics = read_metrics(path.parent)
-    cells = {}
-    for heading, (name, decimals) in METRICS.items():
-        value = number(metrics, name)
-        cells[heading] = "" if value is None else f"{value:.{decimals}f}"
-    return cells
+def _cells(folder: Path) -> Row:
+    found = figures_of(read_metrics(folder))
+    texts = {path: METRICS[path].text(value) for path, value in found.items()}
+    return {metric.label: texts.get(path, "") for path, metric in METRICS.items()}
 
 
 def _datasets(root: Path) -> dict[str, str]:
@@ -104,35 +86,14 @@ def _datasets(root: Path) -> dict[str, str]:
     return {name: entry["data"] for name, entry in variants.items() if "data" in entry}
 
 
-def show_begin() -> None:
-    """Say at once what the first seconds are for."""
-    _console.print("Asking DVC what has changed ...")
-
-
-def show_start(graph: Graph, settled: Collection[str]) -> None:
-    """Say what the seconds before the first stage are for."""
-    todo = len(graph.stages) - len(settled)
-    _console.print(f"Starting Prefect for {todo} of {len(graph.stages)} stages ...")
-
-
-def show_up_to_date(targets: Sequence[str], graph: Graph, seconds: float) -> None:
-    """Say that nothing is to be done."""
-    what = f"{', '.join(targets)} {'is' if len(targets) == 1 else 'are'}" if targets else "All is"
-    _console.print(f"{what} up to date ({len(graph.stages)} stages, {seconds:.0f} s)")
-
-
-def show_plan(graph: Graph, settled: Collection[str], workers: int) -> None:
-    """Say what will run; DVC has already found the ``settled`` stages unchanged."""
-    todo = [stage for stage in graph.order if stage not in settled]
-    _console.print(
-        f"{len(todo)} of {len(graph.stages)} stages to look at, {workers} side by side: "
-        f"{' '.join(todo) or 'nothing changed'}"
-    )
+def say(text: str | Text) -> None:
+    """Print a line, which the terminal wraps."""
+    _console.print(text)
 
 
 def show_line(stage: str, line: str) -> None:
     """Print a line of a stage's output."""
-    _console.print(Text(f"{stage} | ", style="dim") + Text(line))
+    say(Text(f"{stage} | ", style="dim") + Text(line))
 
 
 def show_end(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
@@ -143,12 +104,12 @@ def show_end(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
     console.print(_outcomes_table(outcomes))
     for outcome in outcomes:
         if outcome.why:
-            _console.print(Text(f"{outcome.stage}: {outcome.why}", style="red"))
+            say(Text(f"{outcome.stage}: {outcome.why}", style="red"))
     if all(outcome.good for outcome in outcomes):
-        _console.print("Compare the runs:  make ui")
-        _console.print("See the figures:   artifacts/evaluation/")
+        say("Compare the runs:  make ui")
+        say("See the figures:   artifacts/evaluation/")
     else:
-        _console.print("Mend the cause and run the same again: what has ended well is kept.")
+        say("Mend the cause and run the same again: what has ended well is kept.")
 
 
 def terminal() -> Console:

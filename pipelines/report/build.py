@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader
-from plotly.offline import get_plotlyjs
 
+from ae_lightning.artifacts import CURVES, EVALUATION, GRADES, PREPARED, within
 from ae_lightning.config.params import Params
 from ae_lightning.files import replaced_file
 from pipelines.report import table
@@ -50,14 +50,18 @@ GALLERY = {
 
 
 def write_page(
-    params: Params, artifacts: Path, champions: Sequence[Mapping[str, str]], path: Path
+    params: Params,
+    artifacts: Path,
+    champions: Sequence[Mapping[str, str]],
+    plotly: str,
+    path: Path,
 ) -> None:
     """Write the page of everything below ``artifacts`` that is there.
 
     Metrics, figures, curves and planes are in git, so that a fresh clone has most of it; images
     and titles under the pointer need prepared data. ``champions`` has for each ``task`` (in words:
     ``title``) the best ``variant``, the ``rule`` that chose it, and its figure of the ``test``
-    part, which may be empty.
+    part, which may be empty. ``plotly`` is the script that draws the plots.
     """
     results = Results.read(artifacts, params)
     judged = [_with_pictures(claim, artifacts) for claim in verdicts.judged(results)]
@@ -74,7 +78,7 @@ def write_page(
         "data": _json(_data(params, results, artifacts)),
         "style": _asset("page.css"),
         "script": _asset("page.js"),
-        "plotly": get_plotlyjs(),
+        "plotly": plotly,
     }
     templates = Environment(
         loader=FileSystemLoader(ASSETS),
@@ -89,12 +93,12 @@ def write_page(
 
 def _data(params: Params, results: Results, artifacts: Path) -> dict[str, Any]:
     """Data that the page's script draws."""
-    shown = planes(params, artifacts / "evaluation")
+    shown = planes(params, within(artifacts, EVALUATION))
     return {
         "strokes": strokes(params),
         "planes": shown,
-        "examples": examples(params, shown.values(), artifacts / "prepared"),
-        "curves": learning(params, results.evaluation, artifacts / "curves"),
+        "examples": examples(params, shown.values(), within(artifacts, PREPARED)),
+        "curves": learning(params, results.evaluation, within(artifacts, CURVES)),
         "recall": recall(results.evaluation),
         "gallery": _gallery(results, artifacts),
     }
@@ -102,8 +106,8 @@ def _data(params: Params, results: Results, artifacts: Path) -> dict[str, Any]:
 
 def _gallery(results: Results, artifacts: Path) -> dict[str, list[dict[str, Any]]]:
     """Each variant's own figures, in the order of :data:`GALLERY`; none that are not there."""
-    folders = {name: artifacts / "evaluation" / name for name in results.evaluation}
-    folders |= {name: artifacts / "grades" / name for name in results.grades}
+    folders = {name: within(artifacts, EVALUATION) / name for name in results.evaluation}
+    folders |= {name: within(artifacts, GRADES) / name for name in results.grades}
     found = {
         name: [
             picture(path, *kept)

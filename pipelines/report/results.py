@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ae_lightning.artifacts import COMPARISON, CURVES, EVALUATION, GRADES, LABELS, within
 from ae_lightning.config.params import Params
 from ae_lightning.evaluation.results import look_up, number, read_measured, read_metrics
-from ae_lightning.training.curve import read_curve
+from ae_lightning.training.curve import LearningCurve
 
 METRICS = "metrics.json"
 
@@ -43,12 +44,12 @@ class Results:
     @classmethod
     def read(cls, artifacts: Path, params: Params) -> Results:
         """Read what ``artifacts`` has of the variants, classifiers and layers in ``params``."""
-        curves = artifacts / "curves"
+        curves = within(artifacts, CURVES)
         return cls(
-            _by_name(artifacts / "evaluation", params.variants),
-            _by_name(artifacts / "grades", params.classifiers),
-            read_measured(artifacts / "labels" / METRICS, "tabulate"),
-            read_measured(artifacts / "comparison" / METRICS, "compare"),
+            _by_name(within(artifacts, EVALUATION), params.variants),
+            _by_name(within(artifacts, GRADES), params.classifiers),
+            read_measured(within(artifacts, LABELS) / METRICS, "tabulate"),
+            read_measured(within(artifacts, COMPARISON) / METRICS, "compare"),
             _curves(curves / "finetune", params.variants),
             _curves(curves / "pretrain", params.layers),
             len(params.repeats.seeds),
@@ -117,6 +118,5 @@ def _by_name(folder: Path, names: Iterable[str]) -> dict[str, Metrics]:
 def _curves(folder: Path, names: Iterable[str]) -> dict[str, Curve]:
     """Learning curves by name, for those that have one."""
     paths = {name: folder / f"{name}.csv" for name in names}
-    return {
-        name: curve for name, path in paths.items() if path.exists() and (curve := read_curve(path))
-    }
+    there = {name: LearningCurve.read(path) for name, path in paths.items() if path.exists()}
+    return {name: curve.columns for name, curve in there.items() if curve.rows}

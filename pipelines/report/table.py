@@ -6,11 +6,11 @@ from typing import Any
 from ae_lightning.config.classifiers import Classifier, classifiers
 from ae_lightning.config.datasets import Documents
 from ae_lightning.config.params import Params
+from ae_lightning.describe import classifier_kind, kind_of
 from ae_lightning.evaluation.results import look_up
 from pipelines.report.columns import COLUMNS, Column, columns
 from pipelines.report.published import PublishedResult, of_classifier, of_variant
 from pipelines.report.results import Metrics, Results
-from pipelines.report.variant_kinds import classifier_kind, kind_of
 
 __all__ = ["columns", "rows"]
 

@@ -12,31 +12,11 @@ from ae_lightning.config.datasets import Documents
 from ae_lightning.config.params import Params
 from ae_lightning.evaluation.figures.documents import NATS
 from ae_lightning.evaluation.figures.plots import corruption_curves, learning_curves
-from ae_lightning.evaluation.results import look_up, read_metrics
+from ae_lightning.evaluation.results import read_metrics
 from ae_lightning.files import replaced
-from ae_lightning.training.curve import read_curve
+from ae_lightning.metrics import METRICS, figures_of
+from ae_lightning.training.curve import LearningCurve
 from pipelines.report.document_figures import document_figures
-
-COLUMNS = {
-    "code": "code.size",
-    "parameters": "model.parameters",
-    "sse": "reconstruction.sse",
-    "mse": "reconstruction.mse",
-    "cross_entropy": "reconstruction.cross_entropy",
-    "token_accuracy": "reconstruction.token_accuracy",
-    "knn.accuracy@1": "knn.accuracy@1",
-    "knn.accuracy@5": "knn.accuracy@5",
-    "precision@10": "retrieval.precision@10",
-    "precision@100": "retrieval.precision@100",
-    "map": "retrieval.map",
-    "hamming.precision@100": "retrieval.hamming.precision@100",
-    "queries.share@10": "queries.share@10",
-    "trustworthiness": "embedding.trustworthiness",
-    "gap": "overfitting.gap",
-    "jacobian": "jacobian.norm",
-    "shift": "shift.relative",
-    "seconds": "training.seconds",
-}
 
 COLOURS = 10
 """Colours before the first one comes again."""
@@ -54,8 +34,7 @@ def report(params: Params, evaluation: Path, curves: Path, prepared: Path, folde
         name: metrics for name in params.variants if (metrics := read_metrics(evaluation / name))
     }
     rows: list[dict[str, Any]] = [
-        {"variant": name} | {column: look_up(metrics, key) for column, key in COLUMNS.items()}
-        for name, metrics in measured.items()
+        {"variant": name} | figures_of(metrics) for name, metrics in measured.items()
     ]
     groups: dict[str, dict[str, Any]] = defaultdict(dict)
     for name, metrics in measured.items():
@@ -63,7 +42,7 @@ def report(params: Params, evaluation: Path, curves: Path, prepared: Path, folde
             groups[comparable(name, params, metrics)][name] = curve
     with replaced(folder) as partial:
         with (partial / "variants.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, ["variant", *COLUMNS], lineterminator="\n")
+            writer = csv.DictWriter(file, ["variant", *METRICS], lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
         drawn = [
@@ -153,7 +132,7 @@ def whole_curve(name: str, params: Params, curves: Path) -> dict[str, Any]:
     whole = curves / "finetune" / f"{name}.csv"
     if not all(path.exists() for path in (whole, *layers)):
         return {}
-    curve = read_curve(whole)
+    curve = LearningCurve.read(whole).columns
     for path in layers if curve else []:
-        curve["seconds"] = curve["seconds"] + read_curve(path)["seconds"][-1]
+        curve["seconds"] = curve["seconds"] + LearningCurve.read(path).columns["seconds"][-1]
     return curve

@@ -8,13 +8,14 @@ The test part is not looked at.
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ae_lightning.config.params import Params
-from ae_lightning.evaluation.results import read_metrics
+from ae_lightning.evaluation.results import number, read_metrics
+from ae_lightning.metrics import METRICS
 from pipelines.tracking import provenance
 
 Facts = Mapping[str, str]
@@ -27,88 +28,44 @@ class Task:
 
     Attributes:
         data: The dataset's name.
-        figure: Its name under ``validation`` in metrics.json, as MLflow has it.
-        best: ``min`` or ``max``.
+        figure: Its path under ``validation`` in metrics.json.
         needs: Facts that a model must have besides.
         title: What a person wants to do.
     """
 
     data: str
     figure: str
-    best: Callable[[Iterable[float]], float]
     needs: Facts = field(default_factory=dict)
     title: str = ""
 
     @property
     def tag(self) -> str:
-        """The figure's name among the facts."""
-        return f"validation.{self.figure}"
+        """The figure's name among the facts, as MLflow has it."""
+        return f"validation.{provenance.legal(self.figure)}"
+
+
+def _code(size: int) -> Facts:
+    return {"code.size": str(size)}
 
 
 ALONE = {"code.positions": "false"}
+SSE, P_10, P_100 = "reconstruction.sse", "retrieval.precision@10", "retrieval.precision@100"
+BITS, ERROR = "retrieval.hamming.precision@100", "pretrained.error@all.mean"
 TASKS: Mapping[str, Task] = {
     "mnist-reconstruct-30": Task(
-        "mnist",
-        "reconstruction.sse",
-        min,
-        {"code.size": "30", **ALONE},
-        title="Reconstruct digits from 30 numbers",
+        "mnist", SSE, {**_code(30), **ALONE}, "Reconstruct digits from 30 numbers"
     ),
-    "mnist-search-30": Task(
-        "mnist",
-        "retrieval.precision_at_10",
-        max,
-        {"code.size": "30"},
-        title="Find digits by 30 numbers",
-    ),
-    "mnist-plane": Task(
-        "mnist", "knn.accuracy_at_5", max, {"code.size": "2"}, title="See digits in the plane"
-    ),
-    "mnist-classify": Task(
-        "mnist", "pretrained.error_at_all.mean", min, title="Tell digits apart, all labels known"
-    ),
+    "mnist-search-30": Task("mnist", P_10, _code(30), "Find digits by 30 numbers"),
+    "mnist-plane": Task("mnist", "knn.accuracy@5", _code(2), "See digits in the plane"),
+    "mnist-classify": Task("mnist", ERROR, title="Tell digits apart, all labels known"),
     "cifar10-reconstruct-256": Task(
-        "cifar10",
-        "reconstruction.sse",
-        min,
-        {"code.size": "256", **ALONE},
-        title="Reconstruct photos from 256 numbers",
+        "cifar10", SSE, {**_code(256), **ALONE}, "Reconstruct photos from 256 numbers"
     ),
-    "cifar10-search-256": Task(
-        "cifar10",
-        "retrieval.precision_at_10",
-        max,
-        {"code.size": "256"},
-        title="Find photos by 256 numbers",
-    ),
-    "reuters-search-128": Task(
-        "reuters",
-        "retrieval.precision_at_100",
-        max,
-        {"code.size": "128"},
-        title="Find news by 128 numbers",
-    ),
-    "reuters-search-10": Task(
-        "reuters",
-        "retrieval.precision_at_100",
-        max,
-        {"code.size": "10"},
-        title="Find news by 10 numbers",
-    ),
-    "reuters-plane": Task(
-        "reuters",
-        "retrieval.precision_at_100",
-        max,
-        {"code.size": "2"},
-        title="See news in the plane",
-    ),
-    "reuters-bits": Task(
-        "reuters",
-        "retrieval.hamming.precision_at_100",
-        max,
-        {"code.bits": "true"},
-        title="Find news by bits",
-    ),
+    "cifar10-search-256": Task("cifar10", P_10, _code(256), "Find photos by 256 numbers"),
+    "reuters-search-128": Task("reuters", P_100, _code(128), "Find news by 128 numbers"),
+    "reuters-search-10": Task("reuters", P_100, _code(10), "Find news by 10 numbers"),
+    "reuters-plane": Task("reuters", P_100, _code(2), "See news in the plane"),
+    "reuters-bits": Task("reuters", BITS, {"code.bits": "true"}, "Find news by bits"),
 }
 """Tasks by name; one of your own is a row."""
 
@@ -173,13 +130,12 @@ def chosen(params: Params, evaluation: Path, grades: Path) -> list[dict[str, str
 
 
 def _rule(task: Task, facts: Facts) -> str:
-    which = "least" if task.best is min else "greatest"
-    figure = task.figure.replace("_at_", "@")
-    return f"{which} {figure} on validation: {float(facts[task.tag]):.4g}"
+    which = "least" if METRICS[task.figure].better == "low" else "greatest"
+    return f"{which} {task.figure} on validation: {float(facts[task.tag]):.4g}"
 
 
 def _on_test(task: Task, metrics: Mapping[str, Any]) -> str:
-    figure = provenance.numbers(metrics).get(task.figure)
+    figure = number(metrics, task.figure)
     return "" if figure is None else f"{figure:.4g}"
 
 
@@ -197,7 +153,7 @@ def _winner(task: Task, variants: Mapping[str, Facts]) -> str | None:
     }
     if not figures:
         return None
-    best = task.best(figures.values())
+    best = METRICS[task.figure].best(figures.values())
     return next(name for name, figure in figures.items() if figure == best)
 
 

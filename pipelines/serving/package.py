@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ae_lightning.artifacts import PREPARED, within
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.nn.classifier import LAYERS
 from pipelines.serving import champions
@@ -17,8 +18,7 @@ DIGEST = "served.digest"
 LOADER = "pipelines.serving.pyfunc"
 """The module that MLflow loads a model with: one registered with another is registered anew."""
 META = "meta.json"
-PREPARED = {"documents": (META, "vocabulary.json")}
-"""Files of prepared data that inference reads, by their kind; of images ``meta.json`` alone."""
+VOCABULARY = "vocabulary.json"
 
 
 @contextmanager
@@ -33,9 +33,9 @@ def bundle(model: Path) -> Iterator[Path]:
     """
     artifacts = model.parent.parent
     described = json.loads((model / "model.json").read_text(encoding="utf-8"))
-    data = PreparedDataset.open(artifacts / "prepared" / str(described["data"]))
+    data = PreparedDataset.open(within(artifacts, PREPARED) / str(described["data"]))
     files = [*_files(model, described)]
-    files += [data.folder / file for file in PREPARED.get(data.kind, (META,))]
+    files += [data.folder / META, *([data.folder / VOCABULARY] if data.of_documents else [])]
     with TemporaryDirectory(prefix="ae-served-") as temporary:
         folder = Path(temporary) / "artifacts"
         for file in files:

@@ -6,7 +6,7 @@ Each is registered under its name. Each model that it ever was is a version; the
 ``served.digest`` last, so that it vouches for the rest.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -28,8 +28,7 @@ from pipelines.tracking import queries
 import mlflow.models
 import mlflow.pyfunc
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelOutput
-from mlflow.entities.model_registry import RegisteredModel
+from mlflow.entities import LoggedModelOutput, RunInfo
 from mlflow.exceptions import MlflowException
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
@@ -66,12 +65,12 @@ def registered() -> dict[str, RegistryEntry]:
                 model.tags,
                 model.description or "",
             )
-            for model in _all(queries.client())
+            for model in queries.every(queries.client().search_registered_models)
             if CURRENT in model.aliases and DIGEST in model.tags
         }
 
 
-def register(model: Path, run: queries.StoredRun, tags: Mapping[str, str]) -> None:
+def register(model: Path, run: RunInfo, tags: Mapping[str, str]) -> None:
     """Make a model as it is now the current version of its name.
 
     What is a version already becomes no second one.
@@ -156,25 +155,27 @@ def _create(
     client: MlflowClient,
     model: Model[Any, Any],
     folder: Path,
-    run: queries.StoredRun,
+    run: RunInfo,
     temporary: Path,
     digest: str,
 ) -> str:
     """Log a model under its run and register it; its version."""
-    logged = client.create_logged_model(run.experiment, model.name, run.id, tags={DIGEST: digest})
+    logged = client.create_logged_model(
+        run.experiment_id, model.name, run.run_id, tags={DIGEST: digest}
+    )
     _save(
         model,
         folder,
         temporary / "model",
         mlflow.models.Model(
-            run_id=run.id, model_id=logged.model_id, metadata={"data": model.data.folder.name}
+            run_id=run.run_id, model_id=logged.model_id, metadata={"data": model.data.folder.name}
         ),
     )
     client.log_model_artifacts(logged.model_id, str(temporary / "model"))
     client.finalize_logged_model(logged.model_id, "READY")
-    client.log_outputs(run.id, [LoggedModelOutput(logged.model_id, step=0)])
+    client.log_outputs(run.run_id, [LoggedModelOutput(logged.model_id, step=0)])
     made = client.create_model_version(  # `models:/ID` would be looked up in MLflow's global store
-        model.name, logged.artifact_location, run.id, {DIGEST: digest}, model_id=logged.model_id
+        model.name, logged.artifact_location, run.run_id, {DIGEST: digest}, model_id=logged.model_id
     )
     return str(made.version)
 
@@ -231,11 +232,3 @@ def _version(client: MlflowClient, name: str, digest: str) -> str | None:
     """The newest version with that digest."""
     found = client.search_model_versions(f"name = '{name}' and tags.`{DIGEST}` = '{digest}'")
     return max((str(one.version) for one in found), key=int, default=None)
-
-
-def _all(client: MlflowClient) -> Iterator[RegisteredModel]:
-    token: str | None = ""
-    while token is not None:
-        page = client.search_registered_models(page_token=token or None)
-        yield from page
-        token = page.token or None

@@ -5,7 +5,6 @@ from ae_lightning.config.environment import environment
 from ae_lightning.config.params import load
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.distributed.launch import together
-from ae_lightning.evaluation.evaluator import leading
 from ae_lightning.evaluation.seeds import compare
 
 
@@ -14,5 +13,5 @@ def run() -> None:
     params = load()
     names = params.repeats.variants
     data = {name: PreparedDataset.open(PREPARED / params.variants[name].data) for name in names}
-    with together(environment()) as here, leading(here):
+    with together(environment()) as here:
         compare(data, params.repeats.seeds, here, REPEATS, COMPARISON)

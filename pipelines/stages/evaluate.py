@@ -6,10 +6,9 @@ from ae_lightning.config.params import load, pick
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.distributed.launch import together
 from ae_lightning.evaluation.evaluate import evaluate
-from ae_lightning.evaluation.evaluator import leading
 from ae_lightning.evaluation.types import Baseline
 from ae_lightning.nn import checkpoint
-from pipelines.tracking import api as tracking
+from pipelines.tracking import recorder
 
 
 def run(name: str) -> None:
@@ -17,7 +16,7 @@ def run(name: str) -> None:
     variant = pick(load().variants, name, "variant")
     data = PreparedDataset.open(PREPARED / variant.data)
     baseline = Baseline.open(BASELINES / variant.data / name)
-    recorded = tracking.resume(
+    recorded = recorder.resume(
         experiment=variant.data,
         name=name,
         model=MODELS / name,
@@ -25,7 +24,7 @@ def run(name: str) -> None:
         inputs=[MODELS / name],
         dataset=data.folder,
     )
-    with together(environment()) as here, leading(here), recorded as recording:
+    with together(environment()) as here, recorded as recording:
         metrics = evaluate(
             name,
             checkpoint.load(MODELS / name),

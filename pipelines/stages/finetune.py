@@ -10,7 +10,7 @@ from ae_lightning.nn import checkpoint
 from ae_lightning.training.finetune import FITTERS
 from ae_lightning.training.memory import note_memory
 from ae_lightning.training.setup import Fit
-from pipelines.tracking import api as tracking
+from pipelines.tracking import recorder
 
 
 def run(name: str) -> None:
@@ -20,7 +20,7 @@ def run(name: str) -> None:
         PreparedDataset.open(PREPARED / variant.data),
         checkpoint.load_input(variant.input),
     )
-    recorded = tracking.start(
+    recorded = recorder.Run(
         experiment=variant.data,
         name=name,
         stage="finetune",

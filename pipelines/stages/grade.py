@@ -8,7 +8,7 @@ from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.distributed.launch import together
 from ae_lightning.evaluation.classifiers import grade
 from ae_lightning.nn.classifier import ClassifierCheckpoint
-from pipelines.tracking import api as tracking
+from pipelines.tracking import recorder
 
 
 def run(name: str) -> None:
@@ -18,7 +18,7 @@ def run(name: str) -> None:
         PreparedDataset.open(PREPARED / classifier.data),
         ClassifierCheckpoint.open(CLASSIFIERS / name),
     )
-    recorded = tracking.resume(
+    recorded = recorder.resume(
         experiment=classifier.data,
         name=name,
         stage="grade",

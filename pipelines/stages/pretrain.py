@@ -8,14 +8,14 @@ from ae_lightning.distributed.launch import alone, together
 from ae_lightning.nn import checkpoint
 from ae_lightning.training.pretrain import pretrain
 from ae_lightning.training.setup import Fit
-from pipelines.tracking import api as tracking
+from pipelines.tracking import recorder
 
 
 def run(name: str) -> None:
     """Pretrain layer ``name`` of params.yaml."""
     layer = pick(load().layers, name, "layer")
     data, below = PreparedDataset.open(PREPARED / layer.data), checkpoint.load_input(layer.input)
-    recorded = tracking.start(
+    recorded = recorder.Run(
         experiment=layer.data,
         name=name,
         stage="pretrain",

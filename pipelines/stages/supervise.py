@@ -8,7 +8,7 @@ from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.distributed.launch import alone, together
 from ae_lightning.nn import checkpoint
 from ae_lightning.training.sweep import Sweep
-from pipelines.tracking import api as tracking
+from pipelines.tracking import recorder
 
 
 def run(name: str) -> None:
@@ -18,7 +18,7 @@ def run(name: str) -> None:
         PreparedDataset.open(PREPARED / classifier.data),
         checkpoint.load_input(classifier.input),
     )
-    recorded = tracking.start(
+    recorded = recorder.Run(
         experiment=classifier.data,
         name=name,
         stage="supervise",

@@ -1,18 +1,18 @@
 """Index of the models in ``artifacts/``, each with its curves, metrics, figures and repeats."""
 
-import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ae_lightning import artifacts
 from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.config.params import load
 from ae_lightning.errors import UserError
 from ae_lightning.evaluation.results import read_measured, read_metrics
+from ae_lightning.training.curve import LearningCurve
 from pipelines.tracking import provenance
 from pipelines.tracking.queries import STAGES
 
@@ -25,6 +25,22 @@ ORDER = ("layers", "classifiers", "models")
 Epochs = list[dict[str, float]]
 Tables = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """Resolved parameters by folder (``layers``, ``models``, ``classifiers``) and name."""
+
+
+class ChildRun(NamedTuple):
+    """One of several trainings of a model.
+
+    Attributes:
+        parameters: What tells it from the others.
+        epochs: The metrics of each epoch, and ``seconds`` since the beginning.
+        metrics: Its figures.
+        digest: What it is known by, if its model's does not say so.
+    """
+
+    parameters: Mapping[str, Any]
+    epochs: Epochs
+    metrics: Mapping[str, float]
+    digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,13 +81,8 @@ class ModelEntry:
         return RESULTS.get(self.kind, artifacts.EVALUATION) / self.name
 
     @property
-    def files(self) -> str:
-        """The tag with the digest of ``evaluation``."""
-        return f"{self.evaluation.parent.name}.digest"
-
-    @property
     def known_by(self) -> tuple[str, str, str]:
-        """Its name, stage and digest, as in :attr:`StoredRun.made`."""
+        """Its name, stage and digest, as :func:`queries.made` has them of a run."""
         return self.name, self.stage, self.digest
 
     @cached_property
@@ -95,122 +106,83 @@ class ModelEntry:
         return [] if self.kind == "classifiers" else read_epochs(self.curve)
 
     @cached_property
-    def results(self) -> dict[str, Any]:
-        """Its metrics.json, and its repeats' metrics; empty for layers."""
-        measured = {} if self.kind == "layers" else read_metrics(self.evaluation)
-        if not measured or self.kind != "models":
-            return measured
-        repeated = read_measured(artifacts.COMPARISON / "metrics.json", "compare").get(self.name)
-        return measured | ({"repeats": repeated} if repeated else {})
+    def results(self) -> dict[str, float]:
+        """The numbers of its metrics.json and of its repeats'; empty for layers."""
+        measured = self._metrics
+        if measured and self.kind == "models":
+            repeats = read_measured(artifacts.COMPARISON / "metrics.json", "compare")
+            measured = measured | {"repeats": repeats.get(self.name, {})}
+        return provenance.numbers(measured)
 
     @cached_property
-    def parts(self) -> Mapping[str, "ChildRun"]:
+    def parts(self) -> dict[str, ChildRun]:
         """A classifier's runs and a variant's repeats, by name."""
-        return dict(PARTS[self.kind](self)) if self.kind in PARTS else {}
+        found = {"classifiers": self._runs, "models": self._repeats}.get(self.kind)
+        return dict(found()) if found else {}
+
+    @property
+    def _metrics(self) -> dict[str, Any]:
+        return read_metrics(self.evaluation) if self.usable else {}
+
+    def _runs(self) -> Iterator[tuple[str, ChildRun]]:
+        """One for each start, number of labels and seed."""
+        from ae_lightning.training import run_record  # torch takes seconds to import
+
+        errors = self._metrics.get("runs", {})
+        if not self.curve.exists():
+            return
+        for run, epochs in run_record.read_epochs(self.curve).items():
+            figures = {"error": errors[str(run)]} if str(run) in errors else {}
+            yield str(run), ChildRun(run._asdict(), epochs, figures)
+
+    def _repeats(self) -> Iterator[tuple[str, ChildRun]]:
+        """Trainings from other seeds, pretraining included."""
+        for folder in sorted(artifacts.REPEATS.glob(f"{self.name}-*")):
+            seed = folder.name.removeprefix(f"{self.name}-")
+            epochs = read_epochs(folder / "curve.csv")
+            if seed.isdecimal() and epochs and (folder / "model").is_dir():
+                digest = provenance.digest(folder)
+                yield f"seed-{seed}", ChildRun({"seed": seed}, epochs, {}, digest)
 
 
-@dataclass(frozen=True)
-class ChildRun:
-    """One of several trainings of a model.
+def everything(tables: Tables, names: Collection[str] | None = None) -> list[ModelEntry]:
+    """All models, or those named, in the order in which they are recorded.
 
-    Attributes:
-        parameters: What tells it from the others.
-        epochs: The metrics of each epoch, and ``seconds`` since the beginning.
-        metrics: Its figures.
-        digest: What it is known by, if its model's does not say so.
-    """
-
-    parameters: Mapping[str, Any]
-    epochs: Epochs
-    metrics: Mapping[str, float]
-    digest: str | None = None
-
-
-def everything(tables: Tables) -> list[ModelEntry]:
-    """All models in the order in which they are recorded, which is that of the UI from the end.
-
-    So the first variant of params.yaml is the last, and what it does not name comes before.
-    """
-    found = [
-        ModelEntry(kind, path.parent.name)
-        for kind in ORDER
-        for path in sorted((ARTIFACTS / kind).glob("*/model.json"))
-    ]
-    ranks = {kind: {name: rank for rank, name in enumerate(tables.get(kind, ()))} for kind in ORDER}
-
-    def order(one: ModelEntry) -> tuple[int, float]:
-        return ORDER.index(one.kind), -ranks[one.kind].get(one.name, float("inf"))
-
-    return sorted(found, key=order)
-
-
-def configured() -> Tables:
-    """Resolved parameters of all datasets, layers, variants and classifiers in ``params.yaml``."""
-    from ae_lightning.config.classifiers import classifiers, merged
-
-    params = load(Path("params.yaml"))
-    resolved = params.model_dump(mode="json")
-    return {
-        "datasets": resolved["datasets"],
-        "layers": resolved["layers"],
-        "models": resolved["variants"],
-        "classifiers": {
-            name: merged(one.model_dump(mode="json")) for name, one in classifiers(params).items()
-        },
-    }
-
-
-def read_epochs(path: Path) -> Epochs:
-    """The metrics (names with a slash) of each epoch of a curve, and its ``seconds``."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            {key: float(value) for key, value in row.items() if _recorded(key) and value}
-            for row in csv.DictReader(file)
-        ]
-
-
-def _recorded(column: str) -> bool:
-    return "/" in column or column == "seconds"
-
-
-def _runs(one: ModelEntry) -> Iterator[tuple[str, ChildRun]]:
-    """The parts of a classifier: one for each start, number of labels and seed."""
-    from ae_lightning.training.run_record import read_epochs  # torch takes seconds to import
-
-    if not one.curve.exists():
-        return
-    errors = one.results.get("runs", {})
-    for run, epochs in read_epochs(one.curve).items():
-        figures = {"error": errors[str(run)]} if str(run) in errors else {}
-        yield str(run), ChildRun(run._asdict(), epochs, figures)
-
-
-def _repeats(one: ModelEntry) -> Iterator[tuple[str, ChildRun]]:
-    """The parts of a variant: its trainings from other seeds, pretraining included."""
-    for folder in sorted(artifacts.REPEATS.glob(f"{one.name}-*")):
-        seed = folder.name.removeprefix(f"{one.name}-")
-        epochs = read_epochs(folder / "curve.csv")
-        if seed.isdecimal() and epochs and (folder / "model").is_dir():
-            yield f"seed-{seed}", ChildRun({"seed": seed}, epochs, {}, provenance.digest(folder))
-
-
-PARTS = {"classifiers": _runs, "models": _repeats}
-
-
-def chosen(made: list[ModelEntry], names: set[str] | None) -> list[ModelEntry]:
-    """Those of the models that are named; all if none is.
+    It is that of the UI from the end: the first variant of params.yaml is the last, and what
+    params.yaml does not name comes before.
 
     Raises:
         UserError: If a name has no model in ``artifacts/``.
     """
-    if names is None:
-        return made
-    if unknown := names - {one.name for one in made}:
-        known = ", ".join(one.name for one in made) or "none"
+    found = []
+    for kind in ORDER:
+        there = {path.parent.name for path in (ARTIFACTS / kind).glob("*/model.json")}
+        known = [name for name in reversed([*tables.get(kind, ())]) if name in there]
+        found += [ModelEntry(kind, name) for name in [*sorted(there - {*known}), *known]]
+    if unknown := set(names or ()) - {one.name for one in found}:
+        others = ", ".join(one.name for one in found) or "none"
         raise UserError(
-            f"artifacts/: no model named {', '.join(sorted(unknown))}; there are {known}: "
+            f"artifacts/: no model named {', '.join(sorted(unknown))}; there are {others}: "
             "`dvc repro` or `dvc pull` brings others"
         )
-    return [one for one in made if one.name in names]
+    return [one for one in found if names is None or one.name in names]
+
+
+def configured() -> Tables:
+    """Resolved parameters of all layers, variants and classifiers in ``params.yaml``."""
+    from ae_lightning.config.classifiers import classifiers, merged
+
+    params = load(Path("params.yaml"))
+    resolved = params.model_dump(mode="json")
+    taught = {name: one.model_dump(mode="json") for name, one in classifiers(params).items()}
+    return {
+        "layers": resolved["layers"],
+        "models": resolved["variants"],
+        "classifiers": {name: merged(one) for name, one in taught.items()},
+    }
+
+
+def read_epochs(path: Path) -> Epochs:
+    """A curve's rows, an epoch each; none without a curve."""
+    rows = LearningCurve.read(path).rows if path.exists() else ()
+    return [{name: float(value) for name, value in row.items()} for row in rows]

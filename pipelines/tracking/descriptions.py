@@ -1,20 +1,28 @@
-"""Markdown descriptions of datasets, runs and registered models for MLflow's UI.
+"""Descriptions of datasets, runs and registered models in MLflow's UI, and how they hang together.
 
-Knows no tracker: links are handed in, relative to the UI (``#/...``).
+All of it follows from ``artifacts/`` and from what the store has; what is there already is not
+written again, and a description that a person has rewritten is left alone.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ae_lightning.artifacts import PREPARED
+from ae_lightning import artifacts
 from ae_lightning.config.variants import SOLVED
-from pipelines.orchestration.summary import METRICS
-from pipelines.tracking import provenance
-from pipelines.tracking.artifact_index import ModelEntry
+from ae_lightning.metrics import METRICS
+from pipelines.tracking import provenance, queries
+from pipelines.tracking.artifact_index import ModelEntry, Tables
+from pipelines.tracking.queries import NOTE, PARENT
+from pipelines.tracking.recorder import Run
+from pipelines.tracking.store import UI_MODE
+
+# isort: split
+# After `queries`, whose `store` sets what MLflow reads as it is imported.
+import mlflow.entities as entities
 
 KINDS = {
     "autoencoder": "Autoencoder",
@@ -30,174 +38,241 @@ KINDS = {
 }
 """A run's kind, in words."""
 
-PHRASES: Mapping[str, Callable[[Any], str]] = {
-    "whiten": lambda share: f"images whitened by {share:g}",
-    "weights": lambda name: f"words weighed by {name}",
-    "corruption": lambda kinds: f"inputs corrupted ({_list(kinds)})",
-    "l1": lambda weight: f"L1 of {weight:g} on the code",
-    "l2": lambda weight: f"L2 of {weight:g} on the code",
-    "contractive": lambda weight: f"contractive penalty of {weight:g}",
-    "neighbours": lambda asked: f"asked for the words of {asked['count']} neighbours, too",
-    "views": lambda asked: f"from moved copies ({_list(asked)})",
-    "unlabelled": lambda asked: "learns from unlabelled images, too",
+SETTINGS = (
+    *("input", "whiten", "weights", "corruption", "l1", "l2", "contractive"),
+    *("neighbours", "views", "code_activation", "unlabelled"),
+)
+PLAIN: tuple[Any, ...] = (None, False, 0, "", {}, "linear")
+"""Parameters that are told, and values that are not worth a word."""
+
+COLUMNS = (
+    *("reconstruction.sse", "knn.accuracy@1", "knn.accuracy@5", "retrieval.precision@10"),
+    *("retrieval.precision@100", "retrieval.map", "retrieval.hamming.precision@100"),
+    *("queries.share@10", "embedding.knn@5"),
+    *(f"pretrained.error@{labels}.mean" for labels in (100, 1000, "all")),
+    "val/loss",
+)
+"""Columns of the UI's views, where most runs have them; layers have but their validation loss."""
+
+MEANINGS = {path: metric.meaning for path, metric in METRICS.items()} | {
+    "val/loss": "What is minimised, on validation, after the last epoch."
 }
-"""Phrases for parameters that are set."""
+"""Meaning of figures; the rest: README."""
 
-START = {"layers": "pretrained greedily", "prepared": "from random weights"}
-STARTED = ("autoencoder", "classifier")
-"""Initial weights in words, by the folder of ``input``, and the kinds that mention them."""
+VIEWS = {"Variants": "finetune", "Layers": "pretrain", "Classifiers": "supervise"}
+"""Saved views, and the stage of the runs that each shows."""
 
-CODES = {"binary": "a code of bits", "unit": "codes of one length"}
-
-FIGURES = {
-    "reconstruction.sse": "squared error summed over an image's values in [0, 1], mean over images",
-    "reconstruction.mse": "the same per value",
-    "knn.accuracy@1": "share of images whose nearest code of the training images has their class",
-    "knn.accuracy@5": "the same by a vote of the nearest five",
-    "retrieval.precision@10": "of the ten nearest in the database, the share that is relevant",
-    "retrieval.precision@100": "the same of the hundred nearest",
-    "retrieval.map": "mean average precision over the whole database",
-    "retrieval.hamming.precision@100": "of the hundred nearest by Hamming distance of binary codes",
-    "queries.share@10": "of the ten nearest to a keyword query, the share with an expected topic",
-    "embedding.knn@5": "for codes of two numbers: accuracy of the nearest five",
-    "pretrained.error@100.mean": "a classifier's share of wrong answers, taught by 100 labels",
-    "pretrained.error@1000.mean": "by 1,000 labels",
-    "pretrained.error@all.mean": "by all labels",
+BUILT = {
+    "layers": ("layers", "pretrain"),
+    "models": ("variants", "evaluate"),
+    "classifiers": ("classifiers", "grade"),
 }
-"""Meaning of the names of metrics.json in tables; the rest: README."""
+"""Where params.yaml has a model, and its last stage."""
 
+Runs = Mapping[ModelEntry, entities.Run]
+REPORT, PAGE = "report", "index.html"
+ABOUT = "All variants side by side on one page, index.html under Artifacts."
+LEGEND = (
+    "`current` = true marks the newest run of each name, `stage` = finetune the variants. "
+    "Layers lie below the first variant that stands on them, repeats from other seeds and "
+    "a classifier's trainings below theirs. `train/…` and `val/…` are per epoch; names "
+    "with dots are measured on the test part, once, as in "
+    "`artifacts/evaluation/VARIANT/metrics.json`; `validation.…` are those by which all "
+    "choices are made, `baseline.…` those of raw examples and of PCA or LSA."
+)
 SPLITS = ("train", "validation", "test")
 
 
-def link(text: str, to: str) -> str:
-    """A link, or the bare text where there is nothing to link to."""
-    return f"[{text}]({to})" if to else text
+def describe(chosen: Collection[ModelEntry], tables: Tables) -> None:
+    """Describe the models in ``chosen``, which are recorded, their datasets and the report.
+
+    Raises:
+        UserError: If the store does not answer.
+    """
+    report = _report()
+    for dataset in sorted({one.dataset for one in chosen}):
+        there = {queries.made(run): run for run in queries.current(dataset)}
+        models = [one for one in chosen if one.dataset == dataset]
+        runs = {one: there[one.known_by] for one in models if one.known_by in there}
+        if runs:
+            with queries.answering():
+                _describe_runs(runs, tables, report)
+                _describe_experiment(dataset, runs, report)
+            _describe_models(runs, tables, report)
 
 
-def sentence(one: ModelEntry, parameters: Mapping[str, Any]) -> str:
-    """One sentence on a layer, variant or classifier: kind, widths, dataset, special settings."""
-    kind = "classifier" if one.kind == "classifiers" else str(parameters.get("kind", "autoencoder"))
-    below = str(parameters.get("input", "")).partition("/")[0]
-    said = [START[below]] if kind in STARTED and below in START else []
-    said += [PHRASES[key](value) for key, value in parameters.items() if value and key in PHRASES]
-    said += [CODES[code] for code in [parameters.get("code_activation")] if code in CODES]
-    said += [
-        f"{trained['epochs']} epochs"
-        for trained in [parameters.get("train")]
-        if trained and kind not in SOLVED
+def _report() -> str:
+    """The link of the report's page; a report that is new becomes a run. Empty without a page."""
+    if not (artifacts.REPORT / PAGE).exists():
+        return ""
+    wanted = {f"{REPORT}.digest": provenance.digest(artifacts.REPORT), "current": "true"}
+    with queries.answering():
+        if not queries.named(REPORT, REPORT, wanted):
+            with Run(REPORT, REPORT, REPORT, {"kind": REPORT}, by="publish") as run:
+                run.log_files(artifacts.REPORT, REPORT)
+        known, *_ = queries.named(REPORT, REPORT, wanted)
+        link = _link("Open", page := queries.page(known, PAGE))
+        queries.tag(known, {NOTE: ABOUT})
+        queries.tag_experiment(known.info.experiment_id, {NOTE: f"{ABOUT} {link}"})
+    return page
+
+
+def _describe_runs(runs: Runs, tables: Tables, report: str) -> None:
+    below = {one: [layer for layer in _below(one, tables) if layer in runs] for one in runs}
+    for one, run in runs.items():
+        users = [
+            ModelEntry(kind, n) for kind in ("models", "classifiers") for n in tables.get(kind, ())
+        ]
+        above = [other for other in users if one in below.get(other, ())]
+        links = [
+            _links("Stands on the pretrained layers", below[one], runs),
+            _links("On it stand", above, runs),
+            _link("Registered model", f"#/models/{one.name}{UI_MODE}") if one.usable else "",
+            _link("Report", report),
+        ]
+        place, stage = BUILT[one.kind]
+        built = f"`params.yaml`: `{place}.{one.name}`. Built again by `ae flow {stage}@{one.name}`."
+        note = [_sentence(one, tables), _dotted(links), built, _figures(one)]
+        tags = {
+            "kind": _kind(one, tables),
+            **({"layers": " ".join(layer.name for layer in below[one])} if below[one] else {}),
+            **({PARENT: runs[above[0]].info.run_id} if above else {}),
+            NOTE: _joined(note),
+        }
+        queries.tag(run, tags)
+
+
+def _describe_models(runs: Runs, tables: Tables, report: str) -> None:
+    usable = [one for one in runs if one.usable]
+    if not usable:
+        return
+    from pipelines.serving import registry  # torch and pandas take seconds to import
+
+    there = registry.registered()
+    for one in usable:
+        if one.name in there:
+            load = f'Load it with `mlflow.pyfunc.load_model("models:/{one.name}@current")`.'
+            links = [
+                _link("The run that made it", queries.page(runs[one])),
+                _link("Report", report),
+            ]
+            note = [_sentence(one, tables), f"{_takes(one)} {load}", _figures(one), _dotted(links)]
+            registry.describe(one.name, there[one.name], _joined(note))
+
+
+def _describe_experiment(dataset: str, runs: Runs, report: str) -> None:
+    """Write a dataset's views and its description; its first line is all that the list shows."""
+    experiment, prepared = (
+        next(iter(runs.values())).info.experiment_id,
+        artifacts.PREPARED / dataset,
+    )
+    address = f"#/experiments/{experiment}/runs{UI_MODE}&viewStateShareKey="
+    columns = {}
+    for view, stage in VIEWS.items():
+        if shown := [run.data.metrics for one, run in runs.items() if one.stage == stage]:
+            columns[view] = [name for name in COLUMNS if _most_have(provenance.legal(name), shown)]
+    begin = [_link(view, address + view.lower()) for view in columns]
+    meant = [
+        f"- `{provenance.legal(name)}`: {MEANINGS[name]}"
+        for name in COLUMNS
+        if any(name in names for names in columns.values())
     ]
-    words = " ".join(part for part in (KINDS.get(kind, kind), _widths(one)) if part)
+    note = [
+        f"{_data(prepared)}: a run for each variant, classifier and pretrained layer of {dataset}.",
+        f"Begin with {', '.join(filter(None, [*begin, _link('the report', report)]))}.",
+        LEGEND,
+        _split(prepared),
+        "\n".join(["What the figures mean:", "", *meant]) if meant else "",
+    ]
+    tags = {f"mlflow.sharedViewState.{v.lower()}": _view(v, names) for v, names in columns.items()}
+    queries.tag_experiment(experiment, {**tags, "data": dataset, NOTE: _joined(note)})
+
+
+def _view(name: str, figures: Sequence[str]) -> str:
+    """A view of the runs table: which runs, their order and columns, and charts of the columns.
+
+    MLflow has no interface for its saved views, and its addresses hold no columns: they are tags
+    of the experiment, as the UI's *Share* button writes them. Curves by epoch the UI adds itself.
+    """
+    metrics = [provenance.legal(figure) for figure in figures]
+    columns = [f"metrics.`{metric}`" for metric in metrics]
+    place = {"metricSectionId": name, "runsCountToCompare": 50}
+    side_by_side = {"type": "PARALLEL", "selectedParams": [], "selectedMetrics": metrics}
+    bars = [{"type": "BAR", "uuid": metric, "metricKey": metric, **place} for metric in metrics]
+    state = {
+        "searchFilter": f"tags.current = 'true' and tags.stage = '{VIEWS[name]}'",
+        "orderByKey": next(iter(columns), "tags.`mlflow.runName`"),
+        "orderByAsc": not figures or _less_is_better(figures[0]),
+        "selectedColumns": ["tags.`kind`", *columns],
+        "compareRunSections": [{"uuid": name, "name": name, "display": True}],
+        "compareRunCharts": [{"uuid": name, **side_by_side, **place}, *bars],
+    }
+    return json.dumps({"name": name, "createdAt": 0, "state": json.dumps(state)})
+
+
+def _less_is_better(figure: str) -> bool:
+    return figure not in METRICS or METRICS[figure].better == "low"
+
+
+def _most_have(metric: str, runs: Sequence[Mapping[str, float]]) -> bool:
+    return 2 * sum(metric in metrics for metrics in runs) > len(runs)
+
+
+def _below(one: ModelEntry, tables: Tables) -> list[ModelEntry]:
+    """The layers that a model stands on, from the data up."""
+    found: list[ModelEntry] = []
+    kind, _, name = str(_parameters(one, tables).get("input", "")).partition("/")
+    while kind == "layers" and (layer := ModelEntry(kind, name)) not in found:
+        found.insert(0, layer)
+        kind, _, name = str(_parameters(layer, tables).get("input", "")).partition("/")
+    return found
+
+
+def _parameters(one: ModelEntry, tables: Tables) -> Mapping[str, Any]:
+    return tables.get(one.kind, {}).get(one.name, {})
+
+
+def _kind(one: ModelEntry, tables: Tables) -> str:
+    return str(_parameters(one, tables).get("kind", one.kind.rstrip("s")))
+
+
+def _sentence(one: ModelEntry, tables: Tables) -> str:
+    """One sentence on a layer, variant or classifier: kind, widths, dataset, special settings."""
+    kind, known = _kind(one, tables), _parameters(one, tables)
+    told = {key: known[key] for key in SETTINGS if known.get(key) not in PLAIN}
+    told = {key: value for key, value in told.items() if value != f"prepared/{one.dataset}"}
+    said = [f"{key.replace('_', ' ')} {_value(value)}" for key, value in told.items()]
+    if kind not in SOLVED and "train" in known:
+        said.append(f"{known['train']['epochs']} epochs")
+    words = f"{KINDS.get(kind, kind)} {_widths(one.described.get('layers', ()))}".rstrip()
     return "; ".join([f"{words}, on {one.dataset}", *said]) + "."
 
 
-def figures(one: ModelEntry) -> str:
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_value(inner)}" for key, inner in value.items() if inner)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _widths(layers: Sequence[Mapping[str, Any]]) -> str:
+    """A net's widths from the data to the code, ``784-1000-30``."""
+    units = [f"{layer['maps']} maps" if "maps" in layer else layer["units"] for layer in layers]
+    return "-".join(map(str, [*(layer["inputs"] for layer in layers[:1]), *units]))
+
+
+def _figures(one: ModelEntry) -> str:
     """Its main figures on the test part, in a line; empty where none was measured."""
-    known = provenance.numbers(one.results)
     cells = [
-        f"{heading} **{known[name]:.{digits}f}**"
-        for heading, (path, digits) in METRICS.items()
-        if (name := provenance.legal(path)) in known
+        f"{metric.label} **{metric.text(one.results[name])}**"
+        for path, metric in METRICS.items()
+        if (name := provenance.legal(path)) in one.results
     ]
-    return f"Test part: {' · '.join(cells)}" if cells else ""
-
-
-def run(
-    one: ModelEntry,
-    parameters: Mapping[str, Any],
-    *,
-    below: Mapping[str, str],
-    above: Mapping[str, str],
-    registered: str,
-    report: str,
-) -> str:
-    """The description of a run.
-
-    Args:
-        one: What it made.
-        parameters: Its resolved parameters.
-        below: The layers that it stands on, from the data up, with their links.
-        above: Variants and classifiers that stand on it, with theirs.
-        registered: Link of the registered model, if there is one.
-        report: Link of the report, if there is one.
-    """
-    place = {"models": "variants"}.get(one.kind, one.kind)
-    last = {"layers": "pretrain", "models": "evaluate", "classifiers": "grade"}[one.kind]
-    built = f"`params.yaml`: `{place}.{one.name}`. Built again by `ae flow {last}@{one.name}`."
-    links = [
-        _links("Stands on the pretrained layers", below),
-        _links("On it stand", above),
-        link("Registered model", registered) if registered else "",
-        link("Report", report) if report else "",
-    ]
-    return _joined(
-        [sentence(one, parameters), " · ".join(filter(None, links)), built, figures(one)]
-    )
-
-
-def model(one: ModelEntry, parameters: Mapping[str, Any], run: str, report: str) -> str:
-    """The description of a registered model.
-
-    Args:
-        one: The variant or classifier.
-        parameters: Its resolved parameters.
-        run: Link of the run that made it.
-        report: Link of the report, if there is one.
-    """
-    loaded = f'`mlflow.pyfunc.load_model("models:/{one.name}@current")`'
-    links = [link("The run that made it", run), link("Report", report) if report else ""]
-    takes = _takes(one, PREPARED / one.dataset)
-    return _joined(
-        [
-            sentence(one, parameters),
-            f"{takes} Load it with {loaded}.",
-            figures(one),
-            " · ".join(filter(None, links)),
-        ]
-    )
-
-
-def experiment(
-    dataset: str,
-    prepared: Path,
-    metrics: Iterable[str],
-    views: Mapping[str, str],
-    report: str,
-) -> str:
-    """The description of a dataset's experiment; its first line is all that the list shows.
-
-    Args:
-        dataset: The dataset's name.
-        prepared: Its folder.
-        metrics: Names, as in metrics.json, of the figures that its runs have.
-        views: Links of the saved views by their names.
-        report: Link of the report, if there is one.
-    """
-    start = [*(link(name, to) for name, to in views.items())]
-    start += [link("the report", report)] if report else []
-    meant = [
-        f"- `{provenance.legal(name)}`: {FIGURES[name]}" for name in metrics if name in FIGURES
-    ]
-    return _joined(
-        [
-            f"{_data(prepared)}: a run for each variant, classifier and pretrained layer of "
-            f"{dataset}.",
-            f"Begin with {', '.join(start)}." if start else "",
-            "`current` = true marks the newest run of each name, `stage` = finetune the variants. "
-            "Layers lie below the first variant that stands on them, repeats from other seeds and "
-            "a classifier's trainings below theirs. `train/…` and `val/…` are per epoch; names "
-            "with dots are measured on the test part, once, as in "
-            "`artifacts/evaluation/VARIANT/metrics.json`; `validation.…` are those by which all "
-            "choices are made, `baseline.…` those of raw examples and of PCA or LSA.",
-            _split(prepared),
-            "\n".join(["What the figures mean:", "", *meant]) if meant else "",
-        ]
-    )
+    return f"Test part: {_dotted(cells)}" if cells else ""
 
 
 def _data(prepared: Path) -> str:
     """The examples in words: ``Autoencoders of images 28 × 28 with 10 classes``."""
-    meta = _meta(prepared)
-    if not meta:
+    if not (meta := _meta(prepared)):
         return "Autoencoders"
     shape = " × ".join(map(str, meta["shape"]))
     documents = meta["kind"] == "documents"
@@ -207,21 +282,16 @@ def _data(prepared: Path) -> str:
     return f"Autoencoders of {what}{named}"
 
 
-def _takes(one: ModelEntry, prepared: Path) -> str:
+def _takes(one: ModelEntry) -> str:
     """Inputs and outputs of a registered model."""
-    meta = _meta(prepared)
-    if not meta:
+    if not (meta := _meta(artifacts.PREPARED / one.dataset)):
         return ""
     images = f"images {' × '.join(map(str, meta['shape']))}, floats from 0 to 1"
-    return f"Takes {'texts' if meta['kind'] == 'documents' else images}, gives {_gives(one, meta)}."
-
-
-def _gives(one: ModelEntry, meta: Mapping[str, Any]) -> str:
-    if one.kind == "classifiers":
-        return f"the probability of each of {len(one.described['classes'])} classes"
     layers = one.described.get("layers", ())
     size = layers[-1]["units"] if layers else int(np.prod(meta["shape"]))
-    return f"{size} numbers each"
+    classes = len(one.described.get("classes", ()))
+    gives = f"the probability of each of {classes} classes" if classes else f"{size} numbers each"
+    return f"Takes {'texts' if meta['kind'] == 'documents' else images}, gives {gives}."
 
 
 def _split(prepared: Path) -> str:
@@ -243,26 +313,18 @@ def _meta(prepared: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
-def _widths(one: ModelEntry) -> str:
-    """The net's widths from the data to the code, ``784-1000-30``."""
-    layers: Sequence[Mapping[str, Any]] = one.described.get("layers", ())
-    return "-".join(str(n) for n in [*(layer["inputs"] for layer in layers[:1]), *_units(layers)])
+def _link(text: str, to: str) -> str:
+    """A link; empty where there is nothing to link to."""
+    return f"[{text}]({to})" if to else ""
 
 
-def _units(layers: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [f"{layer['maps']} maps" if "maps" in layer else str(layer["units"]) for layer in layers]
+def _links(text: str, to: Sequence[ModelEntry], runs: Runs) -> str:
+    links = [_link(one.name, queries.page(runs[one])) for one in to]
+    return f"{text} {', '.join(links)}" if links else ""
 
 
-def _links(text: str, to: Mapping[str, str]) -> str:
-    return f"{text} {', '.join(link(name, url) for name, url in to.items())}" if to else ""
-
-
-def _list(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {_short(value)}" for key, value in values.items() if value)
-
-
-def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _dotted(parts: Iterable[str]) -> str:
+    return " · ".join(filter(None, parts))
 
 
 def _joined(paragraphs: Iterable[str]) -> str:

@@ -3,24 +3,27 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ae_lightning import artifacts
 from ae_lightning.errors import UserError
-from pipelines.tracking import api as tracking
-from pipelines.tracking import artifact_index, presentation, provenance, queries, store, watchdog
-from pipelines.tracking.artifact_index import ModelEntry, Tables
-from pipelines.tracking.queries import StoredRun
-from pipelines.tracking.run import Run
+from pipelines.tracking import artifact_index, descriptions, provenance, queries, store
+from pipelines.tracking.artifact_index import ChildRun, ModelEntry, Tables
+from pipelines.tracking.recorder import Run
+
+# isort: split
+# After `queries`, whose `store` sets what MLflow reads as it is imported.
+import mlflow.entities as entities
 
 if TYPE_CHECKING:
     from pipelines.serving.registry import RegistryEntry
 
 Registry = Mapping[str, "RegistryEntry"]
-Known = Mapping[str, list[StoredRun] | None]
-"""The current runs of each dataset; None for one that was never recorded."""
+Known = Mapping[tuple[str, str, str], entities.Run]
+"""The current runs by what they made."""
 
 THREADS = 4
 """Recording threads: a server works while we read and hash; a database takes one at a time."""
@@ -44,16 +47,16 @@ def publish(names: Collection[str] | None = None, parameters: Tables | None = No
     Raises:
         UserError: If a name has no model in ``artifacts/``, or the store does not answer.
     """
-    tables = artifact_index.configured() if parameters is None else parameters
-    there = artifact_index.everything(tables)
-    chosen = artifact_index.chosen(there, None if names is None else set(names))
     queries.close_orphans()
-    known = _current(chosen)
-    guardian = watchdog.watch()
-    published = _record_all(chosen, known, tables)
-    watchdog.release(guardian)
+    tables = artifact_index.configured() if parameters is None else parameters
+    chosen = artifact_index.everything(tables, names)
+    record = partial(_record, known=_current(chosen), tables=tables)
+    began = int(time.time() * 1000) - len(chosen)  # in their order, a millisecond each
+    with ThreadPoolExecutor(THREADS if store.is_server() else 1) as pool:
+        recorded = pool.map(record, chosen, range(began, began + len(chosen)))
+        published = [one.name for one, new in zip(chosen, recorded, strict=True) if new]
     published += [name for name in _register(chosen) if name not in published]
-    presentation.arrange(chosen, tables)
+    descriptions.describe(chosen, tables)
     return published
 
 
@@ -93,125 +96,92 @@ def _enter(one: ModelEntry, there: Registry, known: Known) -> bool:
         return False
     run = _known(one, known)
     assert run is not None  # it was recorded just now
-    registry.register(one.model, run, tags)
-    return True
-
-
-def _record_all(chosen: Sequence[ModelEntry], known: Known, tables: Tables) -> list[str]:
-    """Record the missing parts of each model, by several threads where a server answers."""
-    now = int(time.time() * 1000) - len(chosen)
-    with ThreadPoolExecutor(THREADS if store.is_server() else 1) as pool:
-        begun = [
-            pool.submit(_record, one, known, tables, now + rank) for rank, one in enumerate(chosen)
-        ]
-        try:
-            done = [each.result() for each in begun]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return [one.name for one, new in zip(chosen, done, strict=True) if new]
-
-
-def _record(one: ModelEntry, known: Known, tables: Tables, began: int) -> bool:
-    """Record the missing parts of one model; returns whether any were missing.
-
-    A new run begins at ``began`` (ms), so that the UI has all in their order.
-    """
-    before = _known(one, known)
-    lacks = _lacks(one, before)
-    if not lacks:
-        return False
-    run = Run(one.dataset, one.name, watched=False, began=began)
-    with tracking.fill(
-        run,
-        before.id if before else None,
-        stage=one.stage,
-        parameters=tables.get(one.kind, {}).get(one.name, {}),
-        inputs=provenance.stage_inputs(f"{one.stage}@{one.name}"),
-        dataset=artifacts.PREPARED / one.dataset,
-        others=[run.id for run in known[one.dataset] or () if run.made[:2] == one.known_by[:2]],
-    ):
-        for part in lacks:
-            RECORDERS[part](run, one, before)
-    if run.guard.lost:
-        raise UserError(f"{one.model}: not recorded; start the tracking store and repeat")
+    registry.register(one.model, run.info, tags)
     return True
 
 
 def _current(chosen: Collection[ModelEntry]) -> Known:
     """The current runs of the datasets of some models."""
-    return {data: queries.current(data) for data in {one.dataset for one in chosen}}
+    found = [run for data in {one.dataset for one in chosen} for run in queries.current(data)]
+    return {queries.made(run): run for run in found}
 
 
-def _known(one: ModelEntry, known: Known) -> StoredRun | None:
+def _known(one: ModelEntry, known: Known) -> entities.Run | None:
     """The run that made a model: one of the current ones, or an older one."""
-    there = known[one.dataset]
-    if there is None:
-        return None
-    for run in there:
-        if run.made == one.known_by:
-            return run
-    return queries.find_run(one.dataset, one.name, one.model, one.digest)
+    if one.known_by in known:
+        return known[one.known_by]
+    with queries.answering():
+        return next(iter(queries.made_by(one.dataset, *one.known_by)), None)
 
 
-def _lacks(one: ModelEntry, known: StoredRun | None) -> list[str]:
-    """The parts of a model, keys of ``RECORDERS``, that the store is without."""
-    tags, metrics = (known.tags, known.metrics) if known else ({}, {})
-    results = provenance.numbers(one.results)
-    columns = {key for key in one.epochs[0] if "/" in key} if one.epochs else set()
-    lacks = {
-        "model": "model.digest" not in tags,
-        "curve": not columns <= set(metrics),
-        "parts": bool(_new_parts(one, known)),
-        "graded": bool(_changed_parts(one, known)),
-        "results": any(_differ(metrics.get(key), value) for key, value in results.items()),
-        "files": one.evaluation.is_dir()
-        and bool(results)
-        and tags.get(one.files) != provenance.digest(one.evaluation),
-    }
-    return [part for part, lacking in lacks.items() if lacking]
+def _record(one: ModelEntry, began: int, known: Known, tables: Tables) -> bool:
+    """Record what is missing of one model; returns whether anything was.
+
+    A new run begins at ``began`` (ms), so that the UI has all in their order.
+    """
+    before = _known(one, known)
+    missing = list(_missing(one, before))
+    if not missing:
+        return False
+    run = Run(
+        one.dataset,
+        one.name,
+        one.stage,
+        tables.get(one.kind, {}).get(one.name, {}),
+        provenance.stage_inputs(f"{one.stage}@{one.name}"),
+        artifacts.PREPARED / one.dataset,
+        by="publish",
+        known=before.info.run_id if before else None,
+        began=began,
+    )
+    with run:
+        for record in missing:
+            record(run)
+    if run.guard.lost:
+        raise UserError(f"{one.model}: not recorded; start the tracking store and repeat")
+    return True
 
 
-def _new_parts(one: ModelEntry, known: StoredRun | None) -> list[str]:
-    """Names of the parts that the store is without, or has as they once were."""
-    there = known.parts if known else {}
-    return [
-        name
-        for name, part in one.parts.items()
-        if name not in there or there[name].tags.get("part.digest") != part.digest
-    ]
+def _missing(one: ModelEntry, known: entities.Run | None) -> Iterator[Callable[[Run], None]]:
+    """What records each of those parts of a model that the store is without."""
+    tags, metrics = (known.data.tags, known.data.metrics) if known else ({}, {})
+    if "model.digest" not in tags:
+        yield lambda run: run.log_model(one.model, one.digest)
+    if not {key for row in one.epochs[:1] for key in row if "/" in key} <= set(metrics):
+        yield lambda run: run.log_epochs(one.epochs)
+    yield from _missing_parts(one, known)
+    if _differ(metrics, one.results):
+        yield lambda run: run.log_metrics(one.results)
+    digest = tags.get(f"{one.evaluation.parent.name}.digest")
+    if one.results and one.evaluation.is_dir() and digest != provenance.digest(one.evaluation):
+        yield lambda run: run.log_files(one.evaluation)
 
 
-def _changed_parts(one: ModelEntry, known: StoredRun | None) -> dict[str, Mapping[str, float]]:
-    """Figures of parts that the store has with others, or without."""
-    there = known.parts if known else {}
-    return {
-        name: one.parts[name].metrics
-        for name, run in there.items()
-        if name in one.parts
-        and any(_differ(run.metrics.get(k), v) for k, v in one.parts[name].metrics.items())
-    }
+def _missing_parts(one: ModelEntry, known: entities.Run | None) -> Iterator[Callable[[Run], None]]:
+    """The same of its parts: those that are new or were trained again, and others' figures."""
+    with queries.answering():
+        there = queries.children(known.info.run_id) if known and one.parts else {}
+    changed = {}
+    for name, part in one.parts.items():
+        old = there.get(name)
+        if old is None or old.data.tags.get("part.digest") != part.digest:
+            yield partial(_record_part, name=name, part=part, old=old)
+        elif _differ(old.data.metrics, part.metrics):
+            changed[name] = part.metrics
+    if changed:
+        yield lambda run: run.log_child_metrics(changed)
 
 
-def _differ(known: float | None, value: float) -> bool:
-    """Whether a metric is to be written; stores keep NaN and infinity in ways of their own."""
-    return known is None or (math.isfinite(value) and known != value)
+def _record_part(run: Run, name: str, part: ChildRun, old: entities.Run | None) -> None:
+    if old:
+        run.retire(old.info.run_id)
+    tags = {"part.digest": part.digest} if part.digest else {}
+    run.log_child(name, part.parameters, part.epochs, part.metrics, tags)
 
 
-def _record_parts(run: Run, one: ModelEntry, known: StoredRun | None) -> None:
-    for name in _new_parts(one, known):
-        part = one.parts[name]
-        tags = {"part.digest": part.digest} if part.digest else {}
-        if known and name in known.parts:
-            run.retire(known.parts[name].id)
-        run.log_child(name, part.parameters, part.epochs, part.metrics, tags)
-
-
-RECORDERS: dict[str, Callable[[Run, ModelEntry, StoredRun | None], None]] = {
-    "model": lambda run, one, known: run.log_model(one.model, one.digest),
-    "curve": lambda run, one, known: run.log_epochs(one.epochs),
-    "parts": _record_parts,
-    "graded": lambda run, one, known: run.log_child_metrics(_changed_parts(one, known)),
-    "results": lambda run, one, known: run.log_metrics(one.results),
-    "files": lambda run, one, known: run.log_files(one.evaluation),
-}
+def _differ(known: Mapping[str, float], values: Mapping[str, float]) -> bool:
+    """Whether metrics are to be written; stores keep NaN and infinity in ways of their own."""
+    return any(
+        key not in known or (math.isfinite(value) and known[key] != value)
+        for key, value in values.items()
+    )

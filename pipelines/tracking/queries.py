@@ -2,11 +2,10 @@
 
 import hashlib
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
+from functools import cache, partial
+from typing import TypeVar
 
 from ae_lightning.errors import UserError
 from pipelines.tracking import provenance, store
@@ -17,82 +16,40 @@ from pipelines.tracking.store import Guard
 import mlflow.entities as entities
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.store.entities import PagedList
 
 PARENT = "mlflow.parentRunId"
 NOTE, OURS = "mlflow.note.content", "note.digest"
 """Tags with a description and, so that nobody's own is replaced, the digest of ours."""
 CURRENT = "tags.current = 'true'"
 PAGE = 1000
+T = TypeVar("T")
 STAGES = {"layers": "pretrain", "models": "finetune", "classifiers": "supervise"}
 """Folder of artifacts/ -> the stage that makes what is in it."""
 
 
-@dataclass(frozen=True)
-class StoredRun:
-    """A run as the store has it; ``parts`` are the runs below that belong to it, by name."""
-
-    experiment: str
-    id: str
-    name: str
-    tags: Mapping[str, str]
-    metrics: Mapping[str, float]
-    parts: dict[str, "StoredRun"] = field(default_factory=dict)
-
-    @property
-    def made(self) -> tuple[str, str, str]:
-        """Identity of its model: name, stage, digest. A layer may have a variant's name."""
-        return self.name, self.tags.get("stage", ""), self.tags.get("model.digest", "")
-
-    @property
-    def link(self) -> str:
-        """Where it is in the UI, from any page of it."""
-        return self.page()
-
-    def page(self, artifact: str = "") -> str:
-        """The same, or one of its files as the UI shows it."""
-        place = f"/artifacts/{artifact}" if artifact else ""
-        return f"#/experiments/{self.experiment}/runs/{self.id}{place}{store.UI_MODE}"
+def made(run: entities.Run) -> tuple[str, str, str]:
+    """Identity of the model that a run made: name, stage, digest."""
+    tags = run.data.tags
+    return run.info.run_name or "", tags.get("stage", ""), tags.get("model.digest", "")
 
 
-def find_run(
-    experiment: str, name: str, model: Path, digest: str | None = None
-) -> StoredRun | None:
-    """The newest run that made this model, whose digest need not be taken again if it is known.
+def page(run: entities.Run, artifact: str = "") -> str:
+    """Where a run, or one of its files, is in the UI, from any page of it."""
+    place = f"/artifacts/{artifact}" if artifact else ""
+    info = run.info
+    return f"#/experiments/{info.experiment_id}/runs/{info.run_id}{place}{store.UI_MODE}"
+
+
+def current(experiment: str) -> list[entities.Run]:
+    """The current runs of a dataset, without parts.
 
     Raises:
         UserError: If the store does not answer.
     """
     with answering():
-        stage = STAGES[model.parent.name]
-        found = made_by(experiment, name, stage, digest or provenance.digest(model))
-        if not found:
-            return None
-        one = _stored_run(found[0])
-        one.parts.update({key: _stored_run(run) for key, run in children(one.id).items()})
-        return one
-
-
-def current(experiment: str) -> list[StoredRun] | None:
-    """The current runs of a dataset; None if nothing of it was ever recorded.
-
-    Raises:
-        UserError: If the store does not answer.
-    """
-    with answering():
-        known = client().get_experiment_by_name(experiment)
-        if known is None:
-            return None
-        found = [_stored_run(run) for run in search(known.experiment_id, CURRENT)]
-    by_id = {run.id: run for run in found}
-    whole = []
-    for run in found:
-        above, part = by_id.get(run.tags.get(PARENT, "")), part_of(run.name)
-        if part:
-            if above:
-                above.parts[part] = run
-        else:
-            whole.append(run)
-    return whole
+        found = _search_in(experiment, CURRENT)
+    return [run for run in found if not part_of(run.info.run_name or "")]
 
 
 def part_of(name: str) -> str:
@@ -113,12 +70,8 @@ def children(run: str) -> dict[str, entities.Run]:
 
 def named(experiment: str, name: str, tags: Mapping[str, str]) -> list[entities.Run]:
     """The runs of that name with those tags, newest first."""
-    known = client().get_experiment_by_name(experiment)
-    if known is None:
-        return []
     clauses = [f"tags.`{key}` = '{value}'" for key, value in tags.items()]
-    clauses.append(f"attributes.run_name = '{name}'")
-    return search(known.experiment_id, " and ".join(clauses))
+    return _search_in(experiment, " and ".join([*clauses, f"attributes.run_name = '{name}'"]))
 
 
 def made_by(experiment: str, name: str, stage: str, digest: str) -> list[entities.Run]:
@@ -128,25 +81,35 @@ def made_by(experiment: str, name: str, stage: str, digest: str) -> list[entitie
 
 def search(experiment: str, clauses: str) -> list[entities.Run]:
     """All runs of an experiment, by id, that a filter lets through, newest first."""
-    found: list[entities.Run] = []
+    newest = ["attributes.start_time DESC"]
+    ask = partial(client().search_runs, [experiment], clauses, max_results=PAGE, order_by=newest)
+    return list(every(ask))
+
+
+def every(ask: Callable[..., PagedList[T]]) -> Iterator[T]:
+    """What the store has on all pages of an answer."""
     token: str | None = ""
     while token is not None:
-        page = client().search_runs(
-            [experiment],
-            clauses,
-            max_results=PAGE,
-            order_by=["attributes.start_time DESC"],
-            page_token=token or None,
-        )
-        found += page
-        token = page.token or None
-    return found
+        found = ask(page_token=token or None)
+        yield from found
+        token = found.token or None
 
 
-def tag(run: str, tags: Mapping[str, str]) -> None:
-    """Set tags of a run in one request, or in none."""
-    if tags:
-        client().log_batch(run, tags=[entities.RunTag(key, value) for key, value in tags.items()])
+def _search_in(experiment: str, clauses: str) -> list[entities.Run]:
+    """The same by the experiment's name; none if nothing of it was ever recorded."""
+    known = client().get_experiment_by_name(experiment)
+    return search(known.experiment_id, clauses) if known else []
+
+
+def run_tags(tags: Mapping[str, str]) -> list[entities.RunTag]:
+    """Tags as a batch of records takes them."""
+    return [entities.RunTag(key, value) for key, value in tags.items()]
+
+
+def tag(run: entities.Run, tags: Mapping[str, str]) -> None:
+    """Set the tags of a run that are not as they should be, in one request or none."""
+    if fresh := lacking(run.data.tags, tags):
+        client().log_batch(run.info.run_id, tags=run_tags(fresh))
 
 
 def tag_experiment(experiment: str, tags: Mapping[str, str]) -> None:
@@ -239,11 +202,6 @@ def client() -> MlflowClient:
 def _connected(uri: str) -> MlflowClient:
     with store.opening(uri):
         return MlflowClient(uri)
-
-
-def _stored_run(run: entities.Run) -> StoredRun:
-    info, data = run.info, run.data
-    return StoredRun(info.experiment_id, info.run_id, info.run_name or "", data.tags, data.metrics)
 
 
 def _digest(text: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from filelock import FileLock
 
@@ -44,8 +44,7 @@ UI_MODE = "?workflowType=machine_learning"  # MLflow's UI else shows prompts and
 LOCK_SECONDS = 120
 ANSWER_SECONDS = 10
 
-P = ParamSpec("P")
-T = TypeVar("T")
+Method = TypeVar("Method", bound=Callable[..., None])
 _log = logging.getLogger(__name__)
 
 
@@ -73,24 +72,16 @@ class Guard:
         return True
 
 
-class SupportsGuard(Protocol):
-    """An object whose methods may fail with the store."""
+def guarded(method: Method) -> Method:
+    """Let a method of what has a ``guard`` do nothing once the store is lost, and never raise."""
 
-    guard: Guard
-
-
-S = TypeVar("S", bound=SupportsGuard)
-
-
-def guarded(method: Callable[Concatenate[S, P], None]) -> Callable[Concatenate[S, P], None]:
-    """Let a method do nothing once the store is lost, and never raise."""
-
-    def call(self: S, *args: P.args, **kwargs: P.kwargs) -> None:
+    @functools.wraps(method)
+    def call(self: Any, *args: Any, **kwargs: Any) -> None:
         if not self.guard.lost:
             with self.guard:
                 method(self, *args, **kwargs)
 
-    return functools.update_wrapper(call, method)  # type: ignore[return-value]
+    return call  # type: ignore[return-value]
 
 
 def uri() -> str:

@@ -11,10 +11,8 @@ from ae_lightning.config.environment import environment
 from ae_lightning.config.params import load, parse, pick
 from ae_lightning.config.variants import VariantKind
 from ae_lightning.data import prepare
-from ae_lightning.data.prepared import INPUTS
 from ae_lightning.errors import UserError
 from ae_lightning.evaluation import baselines, evaluate
-from ae_lightning.inference import artifacts
 from ae_lightning.nn.activations import ACTIVATIONS, OUTPUTS
 from ae_lightning.nn.corruption import CORRUPTIONS
 from ae_lightning.nn.layers.conv import UNPOOLINGS
@@ -346,7 +344,7 @@ def test_every_name_that_may_be_configured_has_a_row(names, table):
 
 def test_every_kind_of_dataset_has_a_row_wherever_kinds_are_told_apart():
     kinds = {name for model in get_args(get_args(AnyDataset)[0]) for name in kind_of(model)}
-    tables = (prepare.KINDS, INPUTS, evaluate.KINDS, baselines.BASELINES, artifacts.EXAMPLES)
+    tables = (prepare.KINDS, evaluate.KINDS, baselines.BASELINES)
     assert all(set(table) == kinds for table in tables)
 
 

@@ -149,7 +149,7 @@ def test_variant_runs(
     if stack.takes_sequences:
         rows = Corpus(data).sequences("test")
     examples = to_unit(torch.from_numpy(np.array(rows[:3])))
-    codes, logits = stack.trace(examples)
+    codes, logits, _ = stack.trace(examples)
     assert codes.shape == (3, stack.units or data.features)
     assert codes.isfinite().all()
     if not stack.takes_sequences:

@@ -22,7 +22,7 @@ def measured(tiny):
             found = {split: encode(stack, tiny.inputs(split)).numpy() for split in SPLITS}
         else:
             found = {"test": codes}
-        return EncodedImages(stack, tiny, None, found)
+        return EncodedImages(stack, tiny, found)
 
     return of
 

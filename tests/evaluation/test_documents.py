@@ -12,6 +12,7 @@ from ae_lightning.data.prepare import prepare
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.evaluation.collection import Collection
 from ae_lightning.evaluation.documents import (
+    DECODED,
     baseline,
     keywords,
     lsa_baseline,
@@ -23,7 +24,7 @@ from ae_lightning.evaluation.figures import image_pages
 from ae_lightning.evaluation.types import Baseline
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.closed_form import lsa_stack
-from ae_lightning.training.curve import write_curve
+from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.input_transform import weighting
 from pipelines.report.document_figures import document_figures
 
@@ -36,7 +37,7 @@ def lsa(data, size):
 
 
 def collection(stack, data):
-    return Collection.of(stack, data, ENVIRONMENT)
+    return Collection.of(stack, data, ENVIRONMENT, DECODED if stack.layers else ())
 
 
 def test_precision_is_that_of_brute_force_over_labelled_documents(notes):
@@ -100,7 +101,7 @@ def fast(monkeypatch):
 @pytest.mark.parametrize("size", [0, 2, 3])
 def test_everything_is_written(notes, tmp_path, fast, size):
     stack = lsa(notes, size) if size else Stack([], weighting("tfidf", notes))
-    write_curve([], tmp_path / "curve.csv")
+    LearningCurve().write(tmp_path / "curve.csv")
     metrics = evaluate(
         "lsa",
         stack,
@@ -126,7 +127,7 @@ def test_without_labels_there_are_no_scores_of_retrieval(tmp_path):
     dataset = Documents(kind="documents", path=path, validation=5)
     prepare("plain", dataset, tmp_path / "prepared" / "plain")
     data = PreparedDataset.open(tmp_path / "prepared" / "plain")
-    write_curve([], tmp_path / "curve.csv")
+    LearningCurve().write(tmp_path / "curve.csv")
     options = {"curve": tmp_path / "curve.csv", "folder": tmp_path / "evaluation"}
     found = evaluate(
         "lsa", lsa(data, 2), data, ENVIRONMENT, baseline=Baseline(baseline(data)), **options

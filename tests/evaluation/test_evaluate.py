@@ -10,6 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from ae_lightning.config.environment import Environment
 from ae_lightning.config.params import CodeShape
+from ae_lightning.data.prepared import SPLITS
 from ae_lightning.evaluation.baselines import write_baselines
 from ae_lightning.evaluation.evaluate import evaluate
 from ae_lightning.evaluation.figures import image_pages
@@ -29,7 +30,7 @@ from ae_lightning.nn.corruption import CORRUPTIONS
 from ae_lightning.nn.layers.dense import DenseSpec
 from ae_lightning.nn.stack import chain_specs
 from ae_lightning.training.closed_form import pca_stack
-from ae_lightning.training.curve import write_curve
+from ae_lightning.training.curve import LearningCurve
 
 ENVIRONMENT = Environment(accelerator="cpu", devices="1", precision="32-true")
 SCORES = {
@@ -86,7 +87,7 @@ def evaluated(tiny, tmp_path):
         tmp_path / "out" / "deep",
     )
     row = {"seconds": 0.5, "train/loss": 3.0, "val/loss": 2.0, "val/sse": 2.0}
-    write_curve([{"epoch": epoch, **row} for epoch in (1, 2)], curve)
+    LearningCurve([{"epoch": epoch, **row} for epoch in (1, 2)]).write(curve)
     write_baselines(tiny, {"deep": CodeShape(2)}, ENVIRONMENT, tmp_path / "baselines")
     baseline = Baseline.open(tmp_path / "baselines" / "deep")
     options = {"baseline": baseline, "curve": curve, "folder": folder}
@@ -191,9 +192,8 @@ def test_a_linear_stack_is_compared_with_pcas_subspace(tiny):
         layer.encoder.bias.copy_(turn @ layer.encoder.bias)
         layer.decoder.weight.copy_(layer.decoder.weight @ turn.T)
     baseline = pca_baseline(tiny, 3, ENVIRONMENT)
-    metrics = scores(
-        EncodedImages.of(rotated, tiny, ENVIRONMENT), baseline.metrics, baseline.solved
-    )
+    measured = EncodedImages.of(rotated, tiny, ENVIRONMENT, SPLITS)
+    metrics = scores(measured, baseline.metrics, baseline.solved)
     assert metrics["subspace"]["largest_angle"] == pytest.approx(0, abs=0.01)
     assert "embedding" not in metrics
     pca_metrics = metrics["baseline"]["pca"]
@@ -225,7 +225,7 @@ def test_tsne_keeps_neighbours_together():
 
 
 def test_pictures_of_a_closed_form_have_no_curve_and_may_lack_a_class(tiny, tmp_path):
-    write_curve([], tmp_path / "curve.csv")
+    LearningCurve().write(tmp_path / "curve.csv")
     few = tiny.labels("test") != 2
     np.save(tiny.folder / "test_inputs.npy", tiny.inputs("test")[few])
     np.save(tiny.folder / "test_labels.npy", tiny.labels("test")[few])

@@ -20,7 +20,7 @@ from ae_lightning.evaluation.types import Baseline
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack, chain_specs
 from ae_lightning.training.closed_form import pca_stack
-from ae_lightning.training.curve import write_curve
+from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.input_transform import whitening
 
 ENVIRONMENT = Environment(accelerator="cpu", devices="1", precision="32-true")
@@ -40,7 +40,7 @@ def evaluated(tmp_path, monkeypatch):
     monkeypatch.setattr(image_pages, "TSNE_EXAMPLES", 16)
 
     def of(stack, data):
-        write_curve([], tmp_path / "curve.csv")
+        LearningCurve().write(tmp_path / "curve.csv")
         options = {"curve": tmp_path / "curve.csv", "folder": tmp_path / "out"}
         codes = {"deep": CodeShape(stack.units)}
         write_baselines(data, codes, ENVIRONMENT, tmp_path / "baselines")
@@ -124,7 +124,7 @@ def test_pixels_stay_bytes_on_disk(colours):
 def test_errors_of_a_whitened_stack_are_those_of_pixels(colours):
     stack = pca_stack(colours, 5, whitening(colours, 0.25))
     assert not is_linear(stack)  # PCA of the pixels is better at pixels
-    found = EncodedImages.of(stack, colours, ENVIRONMENT).reconstruction("test")
+    found = EncodedImages.of(stack, colours, ENVIRONMENT).errors["test"]
     x = torch.from_numpy(colours.inputs("test").reshape(-1, 192) / 255).float()
     expected = (stack(x) - x).square().sum(1).mean().item()
     assert found["sse"] == pytest.approx(expected, rel=1e-4)
@@ -150,10 +150,10 @@ def test_most_queries_are_asked_evenly(colours, monkeypatch):
 
 def test_errors_on_training_images_may_be_those_of_a_part(colours, evaluated, monkeypatch):
     stack = deep(colours, 6, 3)
-    measured = EncodedImages.of(stack, colours, ENVIRONMENT)
+    measured = EncodedImages.of(stack, colours, ENVIRONMENT, image_scores.SPLITS, seen=50)
     x = torch.from_numpy(colours.inputs("train")[::2].reshape(-1, 192) / 255).float()
     expected = (stack(x) - x).square().sum(1).mean().item()
-    found = image_scores.scores(measured, {}, None, seen=50)
+    found = image_scores.scores(measured, {}, None)
     assert found["train"]["reconstruction"]["sse"] == pytest.approx(expected, rel=1e-5)
 
 
@@ -168,7 +168,7 @@ def test_ten_classes_of_many_are_shown_and_ten_images_without_labels(colours, un
 
 def test_photographs_are_drawn_as_they_are_and_strokes_as_ink(unlabelled, tiny):
     for data, greys in ((unlabelled, "gray"), (tiny, "gray_r")):
-        kind = KINDS[data.kind].__self__
+        kind = KINDS[data.kind].evaluate.__self__
         shown = image_pages.FigureInput(None, None, {}, kind.greys)
         assert shown.greys == greys
 

@@ -8,7 +8,7 @@ from ae_lightning.config.environment import Environment
 from ae_lightning.evaluation.seeds import compare, pretraining, progress, spread
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import chain_specs
-from ae_lightning.training.curve import write_curve
+from ae_lightning.training.curve import LearningCurve
 
 ENVIRONMENT = Environment(accelerator="cpu", devices="1", precision="32-true")
 
@@ -53,7 +53,7 @@ def test_test_errors_are_those_of_each_seeds_model(tiny, tmp_path):
         checkpoint.save(stack, folder / "model", "tiny")
         losses = {"train/loss": 1.0, "val/loss": 1.0, "val/sse": 5.0 - seed}
         rows = [{"epoch": epoch, "seconds": 2.0 * epoch, **losses} for epoch in (1, 2)]
-        write_curve(rows, folder / "curve.csv")
+        LearningCurve(rows).write(folder / "curve.csv")
         test = torch.from_numpy(tiny.inputs("test").reshape(-1, 64) / 255).float()
         with torch.no_grad():
             expected.append((stack(test) - test).square().sum(1).mean().item())

@@ -91,12 +91,6 @@ def test_switches_cannot_be_decoded_and_it_says_why(artifacts):
     assert onnx.obstacle(load("switches").stack, "decoder") == reason
 
 
-def test_packages_that_are_absent_are_named(artifacts, tmp_path, monkeypatch):
-    monkeypatch.setattr(onnx, "find_spec", lambda name: None if name == "onnxscript" else name)
-    with pytest.raises(UserError, match=r"export: needs .* found no onnxscript; run: make install"):
-        onnx.export(load("pca-5"), tmp_path / "onnx")
-
-
 @pytest.mark.parametrize("name", ["repeat", "switches", "pca-5"])
 def test_a_folded_net_is_the_same(name, artifacts, images):
     stack = load(name).stack

@@ -6,6 +6,7 @@ from ae_lightning.config.layers import PENALTY, Objective
 from ae_lightning.nn import checkpoint, penalties
 from ae_lightning.nn.penalties import PENALTIES, l1, l2
 from ae_lightning.nn.stack import chain_specs
+from ae_lightning.nn.terms import LossContext
 
 CODE = torch.tensor([[1.0, -2.0, 0.0], [3.0, 0.0, -4.0]])
 
@@ -29,5 +30,7 @@ def test_every_row_is_named_by_its_weight():
 def test_rows_take_the_code_from_one_pass():
     stack = checkpoint.build(chain_specs(4, [3], hidden="gelu", code="tanh", output="sigmoid"))
     x = torch.rand(2, 4)
-    assert PENALTIES["l1"](stack, x, CODE) == l1(CODE)
-    assert PENALTIES["l2"](stack, x, CODE) == l2(CODE)
+    output = stack.trace(x)._replace(code=CODE)
+    seen = LossContext(stack, x, x, x, lambda codes: codes)
+    assert PENALTIES["l1"](output, seen) == l1(CODE)
+    assert PENALTIES["l2"](output, seen) == l2(CODE)

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pipelines.orchestration.prefect_server import temporary_server
 from tests.conftest import PATIENCE
 
 TOY = """
@@ -55,15 +56,41 @@ def database(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return Path(shutil.copy(empty_store, tmp_path_factory.mktemp("store")))
 
 
+@pytest.fixture(scope="session")
+def empty_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder under git and DVC without stages."""
+    root = tmp_path_factory.mktemp("checkout")
+    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(command, cwd=root, check=True)
+    return root
+
+
+@pytest.fixture(scope="session")
+def empty_prefect(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PREFECT_HOME without flows; its server takes seconds to make the tables."""
+    home = tmp_path_factory.mktemp("prefect")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(home))
+        with temporary_server():
+            pass
+    return home
+
+
 @pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+def prefect(empty_prefect: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A PREFECT_HOME of the test's own, and no server."""
+    home = shutil.copytree(empty_prefect, tmp_path / "prefect")
+    monkeypatch.setenv("PREFECT_HOME", str(home))
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    return home
+
+
+@pytest.fixture
+def toy(
+    empty_checkout: Path, prefect: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
-    root = tmp_path / "toy"
-    root.mkdir()
-    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
-    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=root, check=True)
+    root = shutil.copytree(empty_checkout, tmp_path / "toy")
     (root / "dvc.yaml").write_text(TOY)
     return root
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ae_lightning.config.environment import Environment
-from ae_lightning.config.layers import Training
+from ae_lightning.config.layers import Objective, Training
 from ae_lightning.training.setup import Fit
 
 ENVIRONMENT = Environment(
@@ -15,12 +15,21 @@ ENVIRONMENT = Environment(
 
 @pytest.fixture
 def how(tmp_path):
-    """Settings by which to train: ``how(epochs=3, curve=...)``; both kinds of option at once."""
+    """Settings by which to train: ``how(epochs=3, l1=0.1, curve=...)``, all kinds of option."""
 
     def make(**options):
-        given = {name: options.pop(name) for name in [*options] if name in Training.model_fields}
-        training = Training(**({"epochs": 3, "batch_size": 32, "learning_rate": 0.02} | given))
-        base = Fit(training, ENVIRONMENT, curve=tmp_path / "curve.csv", resume=tmp_path / "resume")
+        training, item = (
+            {name: options.pop(name) for name in [*options] if name in model.model_fields}
+            for model in (Training, Objective)
+        )
+        training = Training(**({"epochs": 3, "batch_size": 32, "learning_rate": 0.02} | training))
+        base = Fit(
+            training,
+            ENVIRONMENT,
+            Objective(**item),
+            curve=tmp_path / "curve.csv",
+            resume=tmp_path / "resume",
+        )
         return replace(base, **options)
 
     return make

@@ -11,7 +11,7 @@ from ae_lightning.nn.layers.dense import DenseSpec
 from ae_lightning.nn.stack import Stack
 from ae_lightning.nn.term_weighting import Weighting
 from ae_lightning.training import fingerprint as module
-from ae_lightning.training.fingerprint import fingerprint
+from ae_lightning.training.fingerprint import of_fit
 from ae_lightning.training.setup import Fit
 
 DATA = (np.arange(12, dtype=np.uint8).reshape(3, 4), np.zeros((2, 4), np.uint8))
@@ -31,7 +31,7 @@ def stack():
 
 
 def named(stack, how, data=DATA):
-    return fingerprint(stack, data, how)
+    return of_fit(stack, data, how)
 
 
 def settled(how, **options):
@@ -49,6 +49,10 @@ def test_how_wide_numbers_are_is_a_part(stack, how):
     assert named(stack, settled(how(), precision="bf16-mixed")) != named(stack, how())
 
 
+def test_a_training_does_not_go_on_under_other_code(stack, how):
+    assert named(stack, settled(how(), code="another")) != named(stack, how())
+
+
 def test_the_type_of_the_optimisers_products_is_a_part(stack, how, monkeypatch):
     names = set()
     for fast in (True, False):
@@ -63,7 +67,7 @@ def test_all_that_decides_the_result_is_a_part(stack, how):
     names = [
         named(stack, how()),
         named(stack, how(seed=1)),
-        named(stack, how(penalties={"l1": 0.1})),
+        named(stack, how(l1=0.1)),
         named(stack, how(views=Views(shift=1))),
         named(other, how()),
         named(stack, how(), (DATA[0] + 1, DATA[1])),

@@ -150,13 +150,13 @@ def test_validation_is_never_moved(tiny, how, monkeypatch):
 
 def test_penalties_weigh_on_the_code(how):
     stack, batch = new_stack(), torch.rand(5, 64)
-    plain = Reconstruction(stack, how(penalties={"l1": 0.0}))
-    with_l1 = Reconstruction(stack, how(penalties={"l1": 0.25}))
+    plain = Reconstruction(stack, how(l1=0.0))
+    with_l1 = Reconstruction(stack, how(l1=0.25))
     for module in (plain, with_l1):
         module.log = lambda *args, **options: None  # outside of a trainer
     difference = with_l1.training_step(batch) - plain.training_step(batch)
     torch.testing.assert_close(difference, 0.25 * l1(stack.encode(batch)), rtol=1e-4, atol=1e-5)
-    assert plain.penalties == {}
+    assert len(plain.terms) == 1
 
 
 def test_the_target_of_a_corrupted_input_is_clean(how):
@@ -188,7 +188,7 @@ def test_a_contractive_training_weighs_the_deep_encoders_jacobian(how):
     stack, batch = new_stack(), torch.rand(5, 64)
     losses = []
     for weight in (0.0, 0.5):
-        module = Reconstruction(stack, how(penalties={"contractive": weight}))
+        module = Reconstruction(stack, how(contractive=weight))
         module.log = lambda *args, **options: None  # outside of a trainer
         draws = [module.training_step(batch.clone()).item() for _ in range(400)]
         losses.append(np.mean(draws))

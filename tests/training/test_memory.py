@@ -4,7 +4,7 @@ import numpy as np
 import psutil
 import pytest
 
-from ae_lightning.training.curve import write_curve
+from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.memory import MEGABYTE, note_memory, peak_memory_mb
 
 
@@ -21,7 +21,7 @@ def test_the_peak_grows_by_what_is_held():
 def test_a_curve_keeps_its_rows_and_gets_a_column(tmp_path, epochs):
     curve = tmp_path / "curve.csv"
     row = {"seconds": 0.5, "train/loss": 3.0, "val/loss": 2.0}
-    write_curve([{"epoch": epoch, **row} for epoch in range(epochs)], curve)
+    LearningCurve([{"epoch": epoch, **row} for epoch in range(epochs)]).write(curve)
     before = curve.read_text().splitlines()
     note_memory(curve)
     after = curve.read_text().splitlines()

@@ -104,7 +104,7 @@ def test_a_training_may_be_killed_twice(tiny, how, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "other",
-    [{"learning_rate": 0.03}, {"penalties": {"l1": 0.1}}, "weights"],
+    [{"learning_rate": 0.03}, {"l1": 0.1}, "weights"],
 )
 def test_another_training_begins_anew(tiny, how, monkeypatch, other):
     settings = how(epochs=2)

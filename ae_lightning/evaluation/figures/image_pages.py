@@ -22,7 +22,7 @@ from ae_lightning.evaluation.image_scores import EncodedImages, Metrics, is_line
 from ae_lightning.evaluation.metrics.sampling import one_of_each, position_bits, reconstruct
 from ae_lightning.evaluation.types import EvaluationInput
 from ae_lightning.nn.stack import Stack
-from ae_lightning.training.curve import read_curve
+from ae_lightning.training.curve import LearningCurve
 
 TSNE_EXAMPLES = POINTS
 """As many as a page shows, so that page and picture are one embedding."""
@@ -103,7 +103,7 @@ def codes(shown: FigureInput) -> dict[str, Figure]:
 
 def learning(shown: FigureInput) -> dict[str, Figure]:
     """Learning curves, where something was learned."""
-    learned = read_curve(shown.case.curve)
+    learned = LearningCurve.read(shown.case.curve).columns
     return {"learning_curves": plots.learning_curves({shown.name: learned})} if learned else {}
 
 

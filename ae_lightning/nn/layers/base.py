@@ -1,7 +1,9 @@
 """Base class of autoencoder layers: an encoder and its mirror, with one specification."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
@@ -31,12 +33,23 @@ class Spec(BaseModel):
         return ()
 
 
+class LayerOutput(NamedTuple):
+    """What an encoder gives: the ``code`` ``(batch, units)``, and what goes beside it.
+
+    ``side_info`` is what the layer's decoder needs besides the code: where each pooled maximum was,
+    for unpooling with switches, or a sequence's tokens. ``extras`` are what a term of the loss
+    needs, by name.
+    """
+
+    code: Tensor
+    side_info: Tensor | None = None
+    extras: Mapping[str, Tensor] = MappingProxyType({})
+
+
 class AutoencoderLayer(nn.Module, ABC):
     """One encoder layer with its decoder: trained, saved and unrolled as a pair.
 
     Hinton & Salakhutdinov (2006), Fig. 1, with any kind of layer in place of the Boltzmann machine.
-    ``positions`` are what a decoder needs besides the code: where each pooled maximum was, for
-    unpooling with switches; None for every other layer.
     """
 
     spec_class: ClassVar[type[Spec]]
@@ -49,11 +62,11 @@ class AutoencoderLayer(nn.Module, ABC):
         self.output = OUTPUTS[spec.output]
 
     @abstractmethod
-    def trace(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Inputs ``(batch, inputs)`` to codes ``(batch, units)`` and positions."""
+    def trace(self, x: Tensor) -> LayerOutput:
+        """Inputs ``(batch, inputs)`` to codes ``(batch, units)`` and what goes beside them."""
 
     @abstractmethod
-    def decode_logits(self, code: Tensor, positions: Tensor | None = None) -> Tensor:
+    def decode_logits(self, code: Tensor, side_info: Tensor | None = None) -> Tensor:
         """Codes ``(batch, units)`` to outputs before their activation ``(batch, inputs)``."""
 
     @property
@@ -67,8 +80,8 @@ class AutoencoderLayer(nn.Module, ABC):
 
     def encode(self, x: Tensor) -> Tensor:
         """Inputs ``(batch, inputs)`` to codes ``(batch, units)``."""
-        return self.trace(x)[0]
+        return self.trace(x).code
 
-    def decode(self, code: Tensor, positions: Tensor | None = None) -> Tensor:
+    def decode(self, code: Tensor, side_info: Tensor | None = None) -> Tensor:
         """Codes ``(batch, units)`` to reconstructions ``(batch, inputs)``."""
-        return self.output(self.decode_logits(code, positions))
+        return self.output(self.decode_logits(code, side_info))

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from ae_lightning.config.layers import ActivationName, OutputName, UnpoolingName
 from ae_lightning.errors import UserError
-from ae_lightning.nn.layers.base import AutoencoderLayer, Spec
+from ae_lightning.nn.layers.base import AutoencoderLayer, LayerOutput, Spec
 from ae_lightning.nn.layers.unpooling import UNPOOLINGS
 
 Shape = tuple[PositiveInt, PositiveInt, PositiveInt]
@@ -140,14 +140,14 @@ class ConvLayer(AutoencoderLayer):
         """The mean input ``(inputs,)`` averaged over each channel: ``(channels,)``."""
         return mean.view(-1, self.spec.shape[0]).mean(0)
 
-    def trace(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    def trace(self, x: Tensor) -> LayerOutput:
         """Codes ``(batch, units)``; the maxima's positions for unpooling with switches."""
         maps = self.encoder(_images(x, self.spec.shape))
         pooled, positions = F.max_pool2d(maps, self.spec.pool, return_indices=True)
         code = _flat(self.activation(pooled))
-        return code, positions if self.spec.unpooling == "switches" else None
+        return LayerOutput(code, positions if self.spec.unpooling == "switches" else None)
 
-    def decode_logits(self, code: Tensor, positions: Tensor | None = None) -> Tensor:
+    def decode_logits(self, code: Tensor, side_info: Tensor | None = None) -> Tensor:
         """Codes ``(batch, units)`` to outputs before their activation ``(batch, inputs)``.
 
         Raises:
@@ -156,7 +156,7 @@ class ConvLayer(AutoencoderLayer):
         unpool = UNPOOLINGS[self.spec.unpooling]
         pooled = _images(code, self.spec.image)
         return _flat(
-            unpool(pooled, positions, self.decoder_weight, self.decoder_bias, self.spec.pool)
+            unpool(pooled, side_info, self.decoder_weight, self.decoder_bias, self.spec.pool)
         )
 
 

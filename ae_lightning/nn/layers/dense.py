@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ae_lightning.nn.layers.base import AutoencoderLayer, Spec
+from ae_lightning.nn.layers.base import AutoencoderLayer, LayerOutput, Spec
 
 
 class DenseSpec(Spec):
@@ -33,11 +33,11 @@ class DenseLayer(AutoencoderLayer):
         """``c``, of shape ``(inputs,)``."""
         return self.decoder.bias
 
-    def trace(self, x: Tensor) -> tuple[Tensor, None]:
+    def trace(self, x: Tensor) -> LayerOutput:
         """Codes ``(batch, units)``; a dense decoder needs nothing else."""
-        return self.activation(self.encoder(x)), None
+        return LayerOutput(self.activation(self.encoder(x)))
 
-    def decode_logits(self, code: Tensor, positions: Tensor | None = None) -> Tensor:
+    def decode_logits(self, code: Tensor, side_info: Tensor | None = None) -> Tensor:
         """``V code + c``, of shape ``(batch, inputs)``."""
         return self.decoder(code)
 
@@ -63,10 +63,10 @@ class TiedLayer(AutoencoderLayer):
         """``c``, of shape ``(inputs,)``."""
         return self.decoder_bias
 
-    def trace(self, x: Tensor) -> tuple[Tensor, None]:
+    def trace(self, x: Tensor) -> LayerOutput:
         """Codes ``(batch, units)``; a dense decoder needs nothing else."""
-        return self.activation(self.encoder(x)), None
+        return LayerOutput(self.activation(self.encoder(x)))
 
-    def decode_logits(self, code: Tensor, positions: Tensor | None = None) -> Tensor:
+    def decode_logits(self, code: Tensor, side_info: Tensor | None = None) -> Tensor:
         """``W^T code + c``, of shape ``(batch, inputs)``."""
         return F.linear(code, self.encoder.weight.T, self.decoder_bias)

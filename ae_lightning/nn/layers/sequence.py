@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from ae_lightning.data.text.tokenize import END, PADDING, UNKNOWN
 from ae_lightning.errors import UserError
-from ae_lightning.nn.layers.base import AutoencoderLayer, Spec
+from ae_lightning.nn.layers.base import AutoencoderLayer, LayerOutput, Spec
 from ae_lightning.nn.layers.gated import GatedBlock, positions
 
 
@@ -114,7 +114,7 @@ class SequenceLayer(AutoencoderLayer):
         """One number per token id, ``(V,)``."""
         return self.decoder_bias
 
-    def trace(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def trace(self, x: Tensor) -> LayerOutput:
         """Codes ``(batch, units)`` of tokens ``(batch, length)``, and the tokens themselves.
 
         Padding changes nothing; all empty sequences have the same code.
@@ -124,9 +124,9 @@ class SequenceLayer(AutoencoderLayer):
         for block in self.encoder:
             states = block(states, present)
         mean = (states * present).sum(1) / present.sum(1).clamp(min=1)
-        return self.activation(self.to_code(self.pooled_norm(mean))), x
+        return LayerOutput(self.activation(self.to_code(self.pooled_norm(mean))), x)
 
-    def decode_logits(self, code: Tensor, positions: Tensor | None = None) -> Tensor:
+    def decode_logits(self, code: Tensor, side_info: Tensor | None = None) -> Tensor:
         """Teacher-forced logits ``(batch, length + 1, V)`` for the tokens of :meth:`trace`.
 
         Position ``i`` predicts token ``i`` from those before it, the last one the end.
@@ -134,12 +134,12 @@ class SequenceLayer(AutoencoderLayer):
         Raises:
             UserError: without tokens.
         """
-        if positions is None:
+        if side_info is None:
             raise UserError(
                 "a sequence's logits need the tokens before each one, found a bare code; "
                 "use generate(code, limit)"
             )
-        shown = positions
+        shown = side_info
         if self.training:
             hidden = torch.rand(shown.shape, device=shown.device) < self.spec.word_dropout
             shown = shown.masked_fill(hidden, UNKNOWN)

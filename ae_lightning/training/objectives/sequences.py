@@ -8,7 +8,7 @@ from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.data.text.corpus import Corpus
 from ae_lightning.data.text.sequences import Sequences
 from ae_lightning.data.text.tokenize import FIRST_WORD, PADDING
-from ae_lightning.distributed.global_batch import examples_of, padded_alike, weighed
+from ae_lightning.distributed.global_batch import padded_alike
 from ae_lightning.nn.layers.sequence import (
     SequenceLayer,
     SequenceSpec,
@@ -17,40 +17,35 @@ from ae_lightning.nn.layers.sequence import (
     with_end,
 )
 from ae_lightning.nn.stack import Stack
-from ae_lightning.training.module import Reconstruction
+from ae_lightning.nn.terms import Term
 from ae_lightning.training.setup import Fit
 
 
-class SequenceReconstruction(Reconstruction):
-    """Predict each token from the code and the tokens before, and all of them from the code alone.
+def padded(stack: Stack, batch: Tensor, item: Variant, training: bool) -> tuple[Tensor, Tensor]:
+    """Token sequences ``(batch, length)`` as input and target."""
+    tokens = padded_alike(batch, PADDING) if training else batch
+    return tokens, tokens
 
-    Logs ``train/loss``, the sum of both cross-entropies in nats per token, averaged over the
-    examples, and ``val/loss``, the first of them, averaged over all tokens.
+
+def next_tokens_and_bag(stack: Stack, how: Fit) -> list[Term]:
+    """Cross-entropy of each token by the code and those before, and of all by the code alone.
+
+    Both are in nats per token, ends included in the first.
     """
-
-    def __init__(self, stack: Stack, how: Fit) -> None:
-        super().__init__(stack, how)
-        (layer,) = stack.layers
-        assert isinstance(layer, SequenceLayer)
-        self.layer = layer
-
-    def training_step(self, batch: Tensor) -> Tensor:
-        """Loss of token sequences ``(batch, length)``."""
-        batch = padded_alike(batch, PADDING)
-        code, logits = self.stack.trace(batch)
-        bag = bag_cross_entropy(self.layer.bag_logits(code), batch)
-        words = (batch != PADDING).sum()
-        loss = weighed(token_cross_entropy(logits, batch), words + len(batch))
-        loss = loss + weighed(bag, words)
-        size = examples_of(batch)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=size)
-        return loss
-
-    def validation_step(self, batch: Tensor) -> None:
-        """Cross-entropy of token sequences ``(batch, length)``."""
-        loss = token_cross_entropy(self.stack.trace(batch).logits, batch)
-        tokens = int((with_end(batch) != PADDING).sum())
-        self.log("val/loss", loss, batch_size=tokens, sync_dist=True)
+    (layer,) = stack.layers
+    assert isinstance(layer, SequenceLayer)
+    return [
+        Term(
+            1.0,
+            lambda output, seen: token_cross_entropy(output.logits, seen.target),
+            lambda batch: (with_end(batch) != PADDING).sum(),
+        ),
+        Term(
+            1.0,
+            lambda output, seen: bag_cross_entropy(layer.bag_logits(output.code), seen.target),
+            lambda batch: (batch != PADDING).sum(),
+        ),
+    ]
 
 
 def sequence_stack(variant: Variant, data: PreparedDataset) -> Stack:

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Any
+
+from torch import Tensor
 
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.data.sampler import Array, in_memory
+from ae_lightning.nn.losses import LOSSES, resolve_loss
 from ae_lightning.nn.stack import Stack
+from ae_lightning.nn.terms import Term
 from ae_lightning.registry import NamedBy
-from ae_lightning.training.module import Reconstruction
-from ae_lightning.training.objectives.documents import NeighbourReconstruction, with_neighbours
-from ae_lightning.training.objectives.views import ViewReconstruction
+from ae_lightning.training.objectives import documents, sequences, views
 from ae_lightning.training.setup import Fit
 
 Examples = tuple[Array, Array]
@@ -26,30 +27,44 @@ def raw_examples(stack: Stack, data: PreparedDataset, item: Any, limit_mb: int) 
     return train, validation
 
 
-def beside_neighbours(stack: Stack, data: PreparedDataset, item: Any, limit_mb: int) -> Examples:
-    """Documents beside the words of their neighbours."""
-    return with_neighbours(stack, data, item.neighbours)
+def itself(stack: Stack, batch: Tensor, item: Any, training: bool) -> tuple[Tensor, Tensor]:
+    """A batch ``(batch, features)`` as input and target."""
+    return batch, stack.target(batch)
+
+
+def reconstruction(stack: Stack, how: Fit) -> list[Term]:
+    """The configured loss between what comes out and the target."""
+    loss = LOSSES[resolve_loss(how.training.loss, stack.specs[0].output)]
+    return [
+        Term(1.0, lambda output, context: loss(output.logits, context.target, stack.output)),
+    ]
 
 
 @dataclass(frozen=True)
 class TrainingObjective:
-    """The LightningModule that a layer's or variant's settings ask for, and its examples.
+    """Objective that a layer's or variant's settings ask for.
 
-    ``examples`` are those of a variant; a greedy layer learns from codes.
+    ``terms`` are those of the loss besides penalties; validation takes the first. ``pair`` makes of
+    a batch the input and the target of ``item``, in training and in validation. ``examples`` are
+    those of a variant; a greedy layer learns from codes.
     """
 
-    module: Callable[[Any], Callable[[Stack, Fit], Reconstruction]]
+    terms: Callable[[Stack, Fit], list[Term]] = reconstruction
+    pair: Callable[[Stack, Tensor, Any, bool], tuple[Tensor, Tensor]] = itself
     examples: Callable[[Stack, PreparedDataset, Any, int], Examples] = raw_examples
 
 
 OBJECTIVES: Annotated[
     dict[str, TrainingObjective],
-    NamedBy(switches=("views", "neighbours"), always=("reconstruction",)),
+    NamedBy(switches=("views", "neighbours"), values=("kind",), always=("reconstruction",)),
 ] = {
-    "reconstruction": TrainingObjective(lambda item: Reconstruction),
-    "views": TrainingObjective(lambda item: ViewReconstruction),
-    "neighbours": TrainingObjective(
-        lambda item: partial(NeighbourReconstruction, share=item.neighbours.share),
-        beside_neighbours,
+    "reconstruction": TrainingObjective(),
+    "views": TrainingObjective(
+        lambda stack, how: [*reconstruction(stack, how), *views.agreement(how.item)],
+        views.copy_and_original,
     ),
+    "neighbours": TrainingObjective(
+        pair=documents.own_and_neighbours, examples=documents.with_neighbours
+    ),
+    "sequence": TrainingObjective(sequences.next_tokens_and_bag, sequences.padded),
 }

@@ -1,45 +1,38 @@
-"""Training on augmented copies of images: reconstruct the original, contrast the codes."""
+"""Training on augmented copies of images: reconstruct the original, contrast the codes.
 
-from functools import partial
+A training batch ``(batch, copies + 1, features)`` holds the image and its copies, a validation
+batch the images alone.
+"""
 
 from torch import Tensor
 
-from ae_lightning.config.layers import Views
-from ae_lightning.distributed.global_batch import whole_batch
+from ae_lightning.config.layers import Objective
 from ae_lightning.nn.contrastive import contrastive_loss
-from ae_lightning.nn.stack import Stack
-from ae_lightning.training.module import Reconstruction
-from ae_lightning.training.setup import Fit
+from ae_lightning.nn.stack import ForwardOutput, Stack
+from ae_lightning.nn.terms import LossContext, Term
 
 
-class ViewReconstruction(Reconstruction):
-    """Reconstruct an image from an augmented copy; a second copy's code should match the first's.
+def copy_and_original(
+    stack: Stack, batch: Tensor, item: Objective, training: bool
+) -> tuple[Tensor, Tensor]:
+    """A copy and its original, both ``(batch, features)``; in validation the same."""
+    if not training:
+        return batch, stack.target(batch)
+    return batch[:, 1], stack.target(batch[:, 0])
 
-    A training batch ``(batch, copies + 1, features)`` holds the image and its copies, a validation
-    batch the images alone.
+
+def agreement(item: Objective) -> list[Term]:
+    """The contrastive loss of both copies' codes, where it is asked for.
+
+    Codes of all ranks are compared, so that it does not depend on their number.
     """
+    views = item.views
+    if views is None or not views.agreement:
+        return []
 
-    def __init__(self, stack: Stack, how: Fit) -> None:
-        super().__init__(stack, how)
-        assert how.views is not None
-        self.views: Views = how.views
+    def contrast(output: ForwardOutput, context: LossContext) -> Tensor:
+        codes = output.code, context.stack.encode(context.batch[:, 2])
+        first, second = map(context.gathered, codes)
+        return contrastive_loss(first, second, views.temperature)
 
-    def example(self, batch: Tensor) -> tuple[Tensor, Tensor]:
-        """A copy and its original, both ``(batch, features)``; in validation the same."""
-        if not self.training:
-            return super().example(batch)
-        return batch[:, 1], self.stack.target(batch[:, 0])
-
-    def regularizer(self, batch: Tensor, x: Tensor, code: Tensor) -> Tensor | float:
-        """The weighted penalties, the contrastive loss of both copies among them.
-
-        Codes of all ranks are compared, so that it does not depend on their number.
-        """
-        total = super().regularizer(batch, x, code)
-        if self.views.agreement:
-            gather = partial(self.all_gather, sync_grads=True)
-            codes = (code, self.stack.encode(batch[:, 2]))
-            first, second = (whole_batch(part, gather) for part in codes)
-            alike = contrastive_loss(first, second, self.views.temperature)
-            total = total + self.views.agreement * alike
-        return total
+    return [Term(views.agreement, contrast)]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ae_lightning.artifacts import ARTIFACTS, EVALUATION, MODELS
 from ae_lightning.data.prepared import PreparedDataset
-from ae_lightning.inference.artifacts import EXAMPLES, prepared
+from ae_lightning.inference.artifacts import prepared
 from ae_lightning.inference.verify import check_recorded
 from pipelines.cli.search import documents, images
 from pipelines.cli.search.query import Query
@@ -35,12 +35,12 @@ def search(
     if verify:
         _check(variant, data)
     asked = Query(variant, data, words, file, count, as_json, montage)
-    return SEARCHES[EXAMPLES[data.kind]](asked)
+    return SEARCHES[data.examples](asked)
 
 
 def _check(variant: str, data: PreparedDataset) -> None:
     check_recorded(MODELS / variant, f"finetune@{variant}")
     if (codes := EVALUATION / variant / "codes.npz").exists():
         check_recorded(codes, f"evaluate@{variant}")
-    if EXAMPLES[data.kind] == "documents":  # their vocabulary says what a text's numbers are
+    if data.of_documents:  # their vocabulary says what a text's numbers are
         check_recorded(data.folder, f"prepare@{data.folder.name}")

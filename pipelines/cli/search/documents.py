@@ -1,13 +1,12 @@
 """``ae search`` for documents: words or a text file in, a table for people or JSON out."""
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.cells import cell_len, set_cell_size
+from rich.table import Column
 
 from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.data.images.decode import SUFFIXES
@@ -15,7 +14,7 @@ from ae_lightning.data.text.readers import lines
 from ae_lightning.errors import UserError
 from ae_lightning.search.documents import DocumentIndex, Hit, listed
 from pipelines.cli.search.query import Query
-from pipelines.cli.terminal import cut, plain, show
+from pipelines.cli.terminal import cut, plain, right, show, table_lines, width
 
 TOPICS = 24
 """Columns of a terminal for a document's topics, so that there is room for its title."""
@@ -36,8 +35,7 @@ def search(asked: Query) -> bool:
     hits = index.search(text, asked.count)
     if unknown := index.unknown(text):
         print(f"ae: not among {index.vocabulary}: {listed(unknown)}", file=sys.stderr)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    show(json_array(hits) if asked.as_json else table(hits, width))
+    show(json_array(hits) if asked.as_json else table(hits, width()))
     return True
 
 
@@ -77,26 +75,18 @@ def json_array(hits: Sequence[Hit]) -> Iterator[str]:
     yield json.dumps([asdict(hit) for hit in hits], indent=1)
 
 
-def table(hits: Sequence[Hit], width: int | None) -> Iterator[str]:
+def table(hits: Sequence[Hit], room: int | None) -> Iterator[str]:
     """Lines with a column each for rank, score, date, topics and title, headings first.
 
-    Topics and titles are cut so that a line fits into ``width``; None cuts nothing.
+    Topics and titles are cut so that a line fits into ``room``; None cuts nothing.
     """
-    rows = [("", hits[0].measure, "date", "topics", "title"), *map(_cells, hits)]
-    if width:
+    rows = [*map(_cells, hits)]
+    if room:
         rows = [(*row[:3], cut(row[3], TOPICS), row[4]) for row in rows]
-    widths = [max(cell_len(row[column]) for row in rows) for column in range(4)]
-    room = width and max(width - sum(widths) - 2 * len(widths), TITLE)
-    for rank, score, day, topics, title in rows:
-        yield "  ".join(
-            (
-                rank.rjust(widths[0]),
-                score.rjust(widths[1]),
-                day.ljust(widths[2]),
-                set_cell_size(topics, widths[3]),
-                cut(title, room) if room else title,
-            )
-        ).rstrip()
+    names = [right(""), right(hits[0].measure), *map(Column, ("date", "topics", "title"))]
+    lines = table_lines(names, rows)
+    room = room and max(room, lines[0].index("title") + TITLE)
+    return (cut(line, room) if room else line for line in lines)
 
 
 def _cells(hit: Hit) -> tuple[str, str, str, str, str]:

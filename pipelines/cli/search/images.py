@@ -1,7 +1,6 @@
 """``ae search`` for images: files and folders in; tables or JSON, and perhaps a picture, out."""
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.cells import cell_len
+from rich.table import Column
 
 from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.data.images.decode import read_picture
@@ -19,8 +18,12 @@ from ae_lightning.errors import UserError
 from ae_lightning.files import replaced_file
 from ae_lightning.search.images import ImageHit, ImageIndex
 from pipelines.cli.search.query import Query
-from pipelines.cli.terminal import cut, plain, show
+from pipelines.cli.terminal import cut, plain, right, show, table_lines, width
 
+COLUMNS = (
+    *(right(""), right("distance"), Column("class"), Column("split")),
+    *(right("number"), Column("file")),
+)
 TOGETHER = 256
 """Queries that are read and then searched for at a time."""
 
@@ -111,31 +114,23 @@ def json_array(answers: Sequence[QueryResult]) -> Iterator[str]:
 
 
 def _paragraph(answer: QueryResult, *, first: bool) -> Iterator[str]:
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     if not first:
         yield ""
     yield plain(str(answer.path))
-    yield from table(answer.hits, width)
+    yield from table(answer.hits, width())
 
 
-def table(hits: Sequence[ImageHit], width: int | None) -> Iterator[str]:
+def table(hits: Sequence[ImageHit], room: int | None) -> Iterator[str]:
     """Lines with a column each for rank, distance, class, split, number and file, headings first.
 
     There is no column of classes without labels, and none of files for what was an array. The last
-    column is cut so that a line fits into ``width``; None cuts nothing.
+    column is cut so that a line fits into ``room``; None cuts nothing.
     """
-    rows = [("", "distance", "class", "split", "number", "file"), *map(_cells, hits)]
-    used = [column for column in range(6) if any(row[column] for row in rows[1:])]
-    widths = [max(cell_len(row[column]) for row in rows) for column in range(6)]
-    for row in rows:
-        cells = [_placed(row[column], widths[column], column) for column in used]
-        line = "  ".join(cells).rstrip()
-        yield cut(line, width) if width else line
-
-
-def _placed(text: str, width: int, column: int) -> str:
-    room = " " * (width - cell_len(text))
-    return room + text if column in (0, 1, 4) else text + room
+    rows = [*map(_cells, hits)]
+    used = [place for place in range(len(COLUMNS)) if any(row[place] for row in rows)]
+    columns = [COLUMNS[place].copy() for place in used]
+    for line in table_lines(columns, [[row[place] for place in used] for row in rows]):
+        yield cut(line, room) if room else line
 
 
 def _cells(hit: ImageHit) -> tuple[str, ...]:

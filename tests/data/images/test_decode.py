@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
@@ -5,6 +9,7 @@ from PIL import Image, ImageCms, ImageOps
 from ae_lightning.data.images.decode import SUFFIXES, read_picture, read_pictures
 from ae_lightning.errors import UserError
 
+ROOT = Path(__file__).parents[3]
 RAMP = np.linspace(0, 1, 16 * 12).reshape(16, 12)  # black to white
 GREY = np.rint(255 * RAMP).astype(np.uint8)
 RGB = np.stack([GREY, GREY[::-1], 255 - GREY], axis=2)
@@ -265,9 +270,29 @@ def test_of_several_the_good_ones_are_read_and_the_bad_ones_told(tmp_path):
 
 
 def test_suffixes_are_those_that_pillow_reads_as_pixels():
-    """But for HEIC, which is there to be counted, and MPO, which Pillow knows as JPEG."""
+    """Those of HEIC with the extra; MPO is known to it as JPEG."""
     Image.init()
     known = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
-    assert SUFFIXES - known == {".heic", ".heif", ".mpo"}
+    assert SUFFIXES - known == {".mpo"}
     assert {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm"} <= SUFFIXES
     assert not SUFFIXES & {".eps", ".ps", ".wmf", ".emf", ".mpg", ".h5"}
+
+
+def test_heic_is_read_as_what_it_shows(tmp_path):
+    read = read_picture(saved(tmp_path / "a.heic", RGB, quality=100, chroma=444), RGB.shape)
+    assert np.abs(read.astype(int) - RGB).max() <= 6  # it is lossy
+
+
+def test_heic_without_the_extra_says_so(tmp_path):
+    saved(tmp_path / "a.heic", RGB)
+    code = (
+        "import sys; sys.modules['pillow_heif'] = None\n"
+        "from pathlib import Path\n"
+        "from ae_lightning.data.images.decode import read_picture\n"
+        f"read_picture(Path({str(tmp_path / 'a.heic')!r}), (2, 2))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr.endswith(
+        "a.heic: must be a picture that Pillow can read, found HEIC without the extra; "
+        "pip install 'ae-lightning[heic]'\n"
+    )

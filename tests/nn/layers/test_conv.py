@@ -100,7 +100,7 @@ def test_codes_are_the_greatest_of_each_window(unpooling, pool, kernel):
     maps = np.einsum("bcijyx,mcyx->bmij", seen, weight)
     maps += one.encoder.bias.detach().numpy()[:, None, None]
     pooled, where = greatest(maps, pool)
-    code, positions = one.trace(x)
+    code, positions, _ = one.trace(x)
     np.testing.assert_allclose(images(code, one.spec.image), np.tanh(pooled), atol=1e-12)
     if unpooling == "switches":
         assert (positions.numpy() == where).all()
@@ -109,7 +109,7 @@ def test_codes_are_the_greatest_of_each_window(unpooling, pool, kernel):
 @pytest.mark.parametrize("unpooling", NAMES)
 def test_a_layer_unpools_its_code_as_images(unpooling):
     one = layer(unpooling, output="sigmoid")
-    code, positions = one.trace(torch.randn(2, 144).double())
+    code, positions, _ = one.trace(torch.randn(2, 144).double())
     pooled = torch.tensor(images(code, one.spec.image).copy())
     image = UNPOOLINGS[unpooling](pooled, positions, one.decoder_weight, one.visible_bias, 2)
     decoded = images(one.decode(code, positions), one.spec.shape)
@@ -119,7 +119,7 @@ def test_a_layer_unpools_its_code_as_images(unpooling):
 @pytest.mark.parametrize("unpooling", NAMES)
 def test_only_switches_need_positions(unpooling):
     one = ConvLayer(spec(unpooling))
-    code, positions = one.trace(torch.rand(2, 144))
+    code, positions, _ = one.trace(torch.rand(2, 144))
     assert (positions is not None) == (unpooling == "switches")
     if unpooling == "switches":
         with pytest.raises(UserError, match=r"repeat or transposed$") as caught:
@@ -152,7 +152,7 @@ def needs_positions(stack):
 
 def test_a_stack_passes_positions_past_the_code(stack):
     x = torch.rand(3, 64)
-    code, logits = stack.trace(x)
+    code, logits, _ = stack.trace(x)
     assert torch.equal(code, stack.encode(x))
     assert torch.equal(torch.sigmoid(logits), stack(x))
     if needs_positions(stack):
@@ -164,7 +164,7 @@ def test_a_stack_passes_positions_past_the_code(stack):
 
 def test_other_positions_give_another_image(stack):
     first = stack.layers[0]
-    (code, here), (_, there) = (first.trace(torch.rand(3, 64)) for _ in range(2))
+    (code, here, _), (_, there, _) = (first.trace(torch.rand(3, 64)) for _ in range(2))
     assert torch.equal(first.decode(code, here), first.decode(code, there)) != needs_positions(
         stack
     )
@@ -199,7 +199,7 @@ def test_a_zero_code_decodes_to_the_mean_of_each_channel(unpooling):
     one = ConvLayer(spec(unpooling, output="sigmoid"))
     mean = torch.rand(72, 2) * 0.2 + torch.tensor([0.1, 0.7])
     centre_decoder(one, mean.flatten())
-    code, positions = one.trace(torch.rand(1, 144))
+    code, positions, _ = one.trace(torch.rand(1, 144))
     decoded = one.decode(torch.zeros_like(code), positions).view(72, 2)
     torch.testing.assert_close(decoded, mean.mean(0).expand(72, 2), atol=1e-4, rtol=0)
 
@@ -209,7 +209,7 @@ def test_new_weights_keep_the_spread_of_what_passes(unpooling):
     torch.manual_seed(0)
     one = ConvLayer(spec(unpooling, (4, 24, 24), 64, kernel=5))
     maps = one.encoder(torch.randn(8, 4, 24, 24))
-    positions = one.trace(torch.randn(8, one.spec.inputs))[1]
+    positions = one.trace(torch.randn(8, one.spec.inputs)).side_info
     image = images(one.decode(torch.randn(8, one.spec.units), positions), one.spec.shape)
     for seen in (maps.detach().numpy(), image):
         assert seen[:, :, 4:-4, 4:-4].var() == pytest.approx(1, rel=0.2)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ae_lightning.metrics import Metric
 from pipelines.cli.compare import best
 
 ROOT = Path(__file__).parents[3]
@@ -34,12 +35,15 @@ def test_the_list_says_how_far_each_variant_has_come(measured, ae):
     assert (status, list(rows)) == (0, ["pca-5", "pca-2", "pca-9", "tfidf"])
     assert rows["pca-5"] == {
         "variant": "pca-5", "data": "tiny", "task": "images", "kind": "pca", "code": 5,
-        "trained": True, "evaluated": True, "figures": {"SSE": 2.5, "1-NN": 0.75},
+        "trained": True, "evaluated": True, "figures": {"code": 5, "SSE": 2.5, "1-NN": 0.75},
     }  # fmt: skip
     assert rows["pca-9"] == rows["pca-5"] | {
         "variant": "pca-9", "code": 9, "trained": False, "evaluated": False, "figures": {},
     }  # fmt: skip
-    assert (rows["tfidf"]["task"], rows["tfidf"]["figures"]) == ("documents", {"MAP": 0.375})
+    assert (rows["tfidf"]["task"], rows["tfidf"]["figures"]) == (
+        "documents",
+        {"code": 14, "MAP": 0.375},
+    )
     lines = [line.split() for line in ae("list")[1].splitlines()]
     assert ["pca-5", "pca", "5", "ready", "2.50", "0.7500"] in lines
     assert ["pca-9", "pca", "9", "-"] in lines
@@ -79,18 +83,18 @@ def test_without_names_it_is_the_stage(artifacts, ae, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("values", "better", "places"),
+    ("values", "better", "names"),
     [
-        ([1, 2, None], 1, {1}),
-        ([1, 2, None], -1, {0}),
-        ([2, 1, 2], 1, {0, 2}),
-        ([2, 2], 1, set()),
-        ([1, 2], 0, set()),
-        ([None, 2], 1, set()),
+        ({"a": 1, "b": 2}, "high", {"b"}),
+        ({"a": 1, "b": 2}, "low", {"a"}),
+        ({"a": 2, "b": 1, "c": 2}, "high", {"a", "c"}),
+        ({"a": 2, "b": 2}, "high", set()),
+        ({"a": 1, "b": 2}, "none", set()),
+        ({"b": 2}, "high", set()),
     ],
 )
-def test_the_best_of_a_row(values, better, places):
-    assert best(values, better) == places
+def test_the_best_of_a_row(values, better, names):
+    assert best(values, Metric("", "", 0, better)) == names
 
 
 def test_every_command_has_an_example_and_none_is_heavy():

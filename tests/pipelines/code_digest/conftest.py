@@ -40,16 +40,15 @@ def dvc(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def repository(empty_checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with the real dvc.yaml, under git and DVC, its first data set prepared."""
     folder = tmp_path_factory.mktemp("repository")
+    shutil.copytree(empty_checkout, folder, dirs_exist_ok=True)
     write_project(folder)
     shutil.copy(ROOT / "dvc.yaml", folder)
     shutil.copy(ROOT / ".dvcignore", folder)
     for package in ("ae_lightning", "pipelines"):
         (folder / package).symlink_to(ROOT / package)
-    for command in (["git", "init", "-q"], [*DVC, "init", "-q"]):
-        subprocess.run(command, check=True, cwd=folder)
     (folder / ".gitignore").write_text("/artifacts\n")
     command = [*DVC, "repro", "-q", "prepare@strokes"]
     subprocess.run(command, check=True, cwd=folder, env=with_ae())

@@ -130,6 +130,12 @@ def hand_edited(text: str) -> str:
     return text.replace(said()["finetune"]["deep"], "sha256:0123456789abcdef")
 
 
+def check(*stage: str) -> None:
+    digest = digests.running(*stage)
+    assert digest
+    digests.check(digest, *stage)
+
+
 BROKEN: dict[str, Callable[[str], str]] = {
     "edited by hand": hand_edited,
     "half-written": lambda text: text[: len(text) // 3],
@@ -144,15 +150,15 @@ def test_a_stage_refuses_a_code_yaml_of_other_code(
     project: Path, broken: Callable[[str], str]
 ) -> None:
     digests.refresh()
-    digests.check("finetune", "deep")
+    check("finetune", "deep")
     FILE.write_text(broken(FILE.read_text()))
     with pytest.raises(UserError, match=r"code\.yaml: finetune\.deep: must be .* run `ae code`"):
-        digests.check("finetune", "deep")
+        check("finetune", "deep")
 
 
 def test_a_stage_refuses_without_code_yaml(project: Path) -> None:
     with pytest.raises(UserError, match=r"code\.yaml: report: must be"):
-        digests.check("report")
+        check("report")
 
 
 def test_a_mistake_in_params_yaml_is_told_first(project: Path) -> None:

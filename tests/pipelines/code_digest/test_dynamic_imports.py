@@ -9,7 +9,7 @@ FOLLOWED_BY_NOBODY = {
     (
         "ae_lightning",
         "__getattr__",
-    ): "`from ae_lightning import load`, for people; no stage does so",
+    ): "`from ae_lightning import Model`, for people; no stage does so",
     (
         "pipelines.cli.stages",
         "_stage",

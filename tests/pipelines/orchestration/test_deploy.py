@@ -32,8 +32,7 @@ def call(*command: str, at: Path) -> str:
 
 
 @pytest.fixture
-def _server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+def _server(prefect: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with temporary_server() as url:
         monkeypatch.setenv("PREFECT_API_URL", url)
         yield

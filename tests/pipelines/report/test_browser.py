@@ -16,7 +16,9 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from ae_lightning.config.params import load
 from pipelines.report.build import write_page
+from pipelines.report.plotly_js import plotly_js
 from tests.pipelines.report.conftest import ROOT, decoded, shade
+from tests.pipelines.report.samples import CHAMPIONS
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +63,14 @@ def chromium(tmp_path_factory):
         driver = webdriver.Chrome(options, webdriver.ChromeService(programs[1]))
     yield driver
     driver.quit()
+
+
+@pytest.fixture(scope="module")
+def page(artifacts, tmp_path_factory):
+    """The page as a person has it, with the script that draws plots."""
+    path = tmp_path_factory.mktemp("whole") / "index.html"
+    write_page(load(ROOT / "params.yaml"), artifacts, CHAMPIONS, plotly_js(), path)
+    return path
 
 
 @pytest.fixture(params=[WIDE, PHONE], ids=["wide", "phone"])
@@ -276,7 +286,9 @@ def test_a_picture_is_enlarged_and_closed(opened):
 
 
 def test_a_page_of_nothing_says_so(chromium, tmp_path):
-    write_page(load(ROOT / "params.yaml"), tmp_path / "artifacts", [], tmp_path / "index.html")
+    write_page(
+        load(ROOT / "params.yaml"), tmp_path / "artifacts", [], plotly_js(), tmp_path / "index.html"
+    )
     chromium.get_log("browser")
     chromium.get((tmp_path / "index.html").as_uri())
     for section in ("toy", "planes", "curves", "recall", "pictures"):

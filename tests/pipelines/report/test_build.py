@@ -12,7 +12,7 @@ from PIL import Image
 
 from ae_lightning.config.params import load
 from ae_lightning.data.prepared import PreparedDataset
-from ae_lightning.training.curve import write_curve
+from ae_lightning.training.curve import LearningCurve
 from pipelines.report import examples as page_examples
 from pipelines.report.build import write_page
 from pipelines.report.claims.verdicts import CLAIMS
@@ -36,7 +36,7 @@ def shown(html):
 
 
 def test_a_project_in_which_nothing_was_measured_has_a_page(tmp_path):
-    write_page(load(ROOT / "params.yaml"), tmp_path / "artifacts", [], tmp_path / "index.html")
+    write_page(load(ROOT / "params.yaml"), tmp_path / "artifacts", [], "", tmp_path / "index.html")
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert html.count('data-verdict="not measured"') == len(CLAIMS)  # 19, a chip
     assert "dvc repro evaluate@deep-30" in html
@@ -45,9 +45,9 @@ def test_a_project_in_which_nothing_was_measured_has_a_page(tmp_path):
 
 
 def test_what_is_committed_makes_a_page_of_a_bearable_size(tmp_path):
-    write_page(load(ROOT / "params.yaml"), ROOT / "artifacts", [], tmp_path / "index.html")
+    write_page(load(ROOT / "params.yaml"), ROOT / "artifacts", [], "", tmp_path / "index.html")
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert len(html.encode()) < 15e6
+    assert len(html.encode()) < 10e6
     for claim in CLAIMS:
         assert f'id="claim-{claim.number.replace("+", "plus")}"' in html
     assert "not measured" not in html
@@ -56,7 +56,7 @@ def test_what_is_committed_makes_a_page_of_a_bearable_size(tmp_path):
 
 
 def test_the_same_results_make_the_same_bytes(page, artifacts, tmp_path):
-    write_page(load(ROOT / "params.yaml"), artifacts, CHAMPIONS, tmp_path / "again.html")
+    write_page(load(ROOT / "params.yaml"), artifacts, CHAMPIONS, "", tmp_path / "again.html")
     assert (tmp_path / "again.html").read_bytes() == page.read_bytes()
 
 
@@ -70,7 +70,7 @@ def test_nothing_written_in_the_data_ends_the_script(monkeypatch, artifacts, tmp
     title = 'Wheat </script><script>alert("x")</script> & <b>maize</b>'
     monkeypatch.setattr(page_examples, "_images", lambda data, count: {"titles": [title]})
     rule = [{"task": "<i>t</i>", "variant": "v", "rule": "r"}]
-    write_page(load(ROOT / "params.yaml"), artifacts, rule, tmp_path / "index.html")
+    write_page(load(ROOT / "params.yaml"), artifacts, rule, "", tmp_path / "index.html")
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert shown(html)["examples"]["mnist"]["titles"] == [title]
     assert "alert(" not in html.replace("\\u003cscript>alert(", "")
@@ -104,7 +104,7 @@ def test_learning_counts_pretraining_and_names_what_is_absent(tmp_path):
     row = {"train/loss": 1.0, "val/loss": 5.0, "val/sse": 7.0}
     for place, name in enumerate(("finetune/deep-30", *(f"pretrain/{one}" for one in LAYERS))):
         rows = [{"epoch": epoch, "seconds": 10.0**place * epoch, **row} for epoch in (1, 2)]
-        write_curve(rows, tmp_path / f"{name}.csv")
+        LearningCurve(rows).write(tmp_path / f"{name}.csv")
     measured = {
         name: {"code": {"size": 30}, "training": {"seconds": 1}} for name in ("deep-30", "tied-30")
     }

@@ -6,8 +6,9 @@ import pytest
 
 from ae_lightning.config.params import parse
 from ae_lightning.evaluation.figures.plots import learning_curves
-from ae_lightning.training.curve import write_curve
-from pipelines.report.variant_comparison import COLUMNS, controls, legible, report, whole_curve
+from ae_lightning.metrics import METRICS
+from ae_lightning.training.curve import LearningCurve
+from pipelines.report.variant_comparison import controls, legible, report, whole_curve
 
 DATASET = {"kind": "idx", "path": "data/tiny"}
 PARAMS = parse(
@@ -41,7 +42,7 @@ def artifacts(tmp_path):
             {"epoch": epoch, "seconds": second, "train/loss": 2, "val/loss": 2, "val/sse": 2}
             for epoch, second in enumerate(column, start=1)
         ]
-        write_curve(rows, curves / f"{name}.csv")
+        LearningCurve(rows).write(curves / f"{name}.csv")
     deep = {"reconstruction": {"sse": 1.5}, "code": {"size": 2}, "retrieval": {"map": 0.75}}
     for name, metrics in {"deep": deep, "pca": {"code": {"size": 2}}}.items():
         (evaluation / name).mkdir(parents=True)
@@ -53,9 +54,10 @@ def test_a_row_for_each_evaluated_variant_in_order(artifacts, tmp_path):
     report(PARAMS, *artifacts, tmp_path / "prepared", tmp_path / "report")
     with (tmp_path / "report" / "variants.csv").open(newline="") as file:
         pca, deep = csv.DictReader(file)
-    empty = dict.fromkeys(COLUMNS, "")
-    assert pca == {"variant": "pca", **empty, "code": "2"}
-    assert deep == {"variant": "deep", **empty, "code": "2", "sse": "1.5", "map": "0.75"}
+    empty = dict.fromkeys(METRICS, "")
+    assert pca == {"variant": "pca", **empty, "code.size": "2"}
+    deeper = {"code.size": "2", "reconstruction.sse": "1.5", "retrieval.map": "0.75"}
+    assert deep == {"variant": "deep", **empty, **deeper}
 
 
 def test_learning_curves_are_drawn_per_code_size(artifacts, tmp_path):

@@ -24,9 +24,7 @@ from pipelines.serving import champions, package, pyfunc, registry
 from pipelines.tracking import queries
 from pipelines.tracking.publish import publish
 
-TASKS = {
-    "reconstruct": champions.Task("tiny", "reconstruction.sse", min, {"code.positions": "false"})
-}
+TASKS = {"reconstruct": champions.Task("tiny", "reconstruction.sse", {"code.positions": "false"})}
 
 
 @pytest.fixture(autouse=True)
@@ -136,7 +134,7 @@ def judge(project, tiny):
 def test_a_classifier_gives_probabilities_classes_and_codes(judge, project, capsys, monkeypatch):
     name, given = judge.name, images()
     monkeypatch.setitem(
-        champions.TASKS, "judge", champions.Task("tiny", "pretrained.error_at_all.mean", min)
+        champions.TASKS, "judge", champions.Task("tiny", "pretrained.error@all.mean")
     )
     figures = {"validation": {"pretrained": {"error@all": {"mean": 0.25}}}}
     grades = Path("artifacts/grades") / name

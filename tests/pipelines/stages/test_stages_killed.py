@@ -3,6 +3,7 @@
 import csv
 import os
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -26,26 +27,32 @@ def write_idx(path: Path, array: np.ndarray) -> None:
     path.write_bytes(header + array.tobytes())
 
 
-def make_project(folder: Path, **training: object) -> Path:
-    """A project with 96 images of bars, two layers and a deep variant on them."""
-    raw = folder / "raw"
-    raw.mkdir(parents=True)
-    for seed, (prefix, examples) in enumerate({"train": 120, "t10k": 32}.items()):
-        images, labels = bars(examples, seed)
-        write_idx(raw / f"{prefix}-images-idx3-ubyte", images)
-        write_idx(raw / f"{prefix}-labels-idx1-ubyte", labels)
-    train = SLOW_ENOUGH | training
-    params = {
-        "datasets": {"tiny": {"kind": "idx", "path": "raw", "validation": 24}},
-        "layers": {
-            "one": {"data": "tiny", "input": "prepared/tiny", "units": 16, "train": train},
-            "two": {"data": "tiny", "input": "layers/one", "units": 4, "train": train},
-        },
-        "variants": {"deep": {"data": "tiny", "input": "layers/two", "train": train}},
-    }
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    (folder / "dvc.yaml").write_text("stages: {}\n")
-    return folder
+@pytest.fixture
+def make_project(empty_store: Path) -> Callable[..., Path]:
+    """Make a project with 96 images of bars, two layers and a deep variant on them."""
+
+    def make(folder: Path, **training: object) -> Path:
+        raw = folder / "raw"
+        raw.mkdir(parents=True)
+        for seed, (prefix, examples) in enumerate({"train": 120, "t10k": 32}.items()):
+            images, labels = bars(examples, seed)
+            write_idx(raw / f"{prefix}-images-idx3-ubyte", images)
+            write_idx(raw / f"{prefix}-labels-idx1-ubyte", labels)
+        train = SLOW_ENOUGH | training
+        params = {
+            "datasets": {"tiny": {"kind": "idx", "path": "raw", "validation": 24}},
+            "layers": {
+                "one": {"data": "tiny", "input": "prepared/tiny", "units": 16, "train": train},
+                "two": {"data": "tiny", "input": "layers/one", "units": 4, "train": train},
+            },
+            "variants": {"deep": {"data": "tiny", "input": "layers/two", "train": train}},
+        }
+        (folder / "params.yaml").write_text(yaml.safe_dump(params))
+        (folder / "dvc.yaml").write_text("stages: {}\n")
+        shutil.copy(empty_store, folder / "runs.db")
+        return folder
+
+    return make
 
 
 def start(
@@ -64,20 +71,33 @@ def start(
 
 
 def stage(folder: Path, *words: str) -> None:
-    process = start(folder, *words)
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
+    """The command line in this process, to a good end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/runs.db")
+        patch.setattr(sys, "argv", ["ae", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code
+
+
+def process(folder: Path, *words: str) -> str:
+    """The command line as a process, to a good end; what it printed."""
+    started = start(folder, *words)
+    output, errors = started.communicate()
+    assert started.returncode == 0, errors
+    return output
 
 
 def kill_in_epoch(folder: Path, epoch: int, *words: str) -> None:
-    process = start(folder, *words)
-    assert process.stdout is not None
-    for line in process.stdout:
+    started = start(folder, *words)
+    assert started.stdout is not None
+    for line in started.stdout:
         if f"epoch {epoch}/" in line:
             break
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    os.kill(started.pid, signal.SIGKILL)
+    started.communicate()
+    assert started.returncode == -signal.SIGKILL
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -94,16 +114,17 @@ def curve(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.slow
-def test_killed_stages_end_with_the_files_of_undisturbed_ones(tmp_path: Path) -> None:
-    calm, killed = make_project(tmp_path / "calm"), make_project(tmp_path / "killed")
-    for folder in (calm, killed):
-        stage(folder, "prepare", "tiny")
-    for words in (("pretrain", "one"), ("pretrain", "two"), ("finetune", "deep")):
+def test_killed_stages_end_with_the_files_of_undisturbed_ones(
+    tmp_path: Path, make_project: Callable[..., Path]
+) -> None:
+    calm, killed = make_project(tmp_path / "calm"), tmp_path / "killed"
+    for words in (("prepare", "tiny"), ("pretrain", "one")):
         stage(calm, *words)
+    shutil.copytree(calm, killed)
+    for words in (("pretrain", "two"), ("finetune", "deep")):
+        process(calm, *words)
         kill_in_epoch(killed, 7, *words)
-        process = start(killed, *words)
-        output, errors = process.communicate()
-        assert process.returncode == 0, errors
+        output = process(killed, *words)
         assert "epoch 6/" not in output  # it went on, it did not start again
         place = Path("artifacts/curves") / words[0] / f"{words[1]}.csv"
         assert curve(killed / place) == curve(calm / place)
@@ -113,34 +134,41 @@ def test_killed_stages_end_with_the_files_of_undisturbed_ones(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_a_diverging_training_says_so_in_one_line(tmp_path: Path) -> None:
-    folder = make_project(tmp_path, optimizer="sgd", learning_rate=1e38, momentum=0.0)
+def test_a_diverging_training_says_so_in_one_line(
+    tmp_path: Path, make_project: Callable[..., Path]
+) -> None:
+    folder = make_project(tmp_path / "it", optimizer="sgd", learning_rate=1e38, momentum=0.0)
     stage(folder, "prepare", "tiny")
-    process = start(folder, "pretrain", "one")
-    _, errors = process.communicate()
-    assert process.returncode == 2
+    started = start(folder, "pretrain", "one")
+    _, errors = started.communicate()
+    assert started.returncode == 2
     assert "pretrain one: epoch 1: loss must be finite" in errors.splitlines()[-1]
     assert not (folder / "artifacts" / "layers" / "one").exists()
 
 
 @pytest.mark.slow
-def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
-    folder = make_project(tmp_path)
+def test_a_full_disk_leaves_nothing_half_written(
+    tmp_path: Path, make_project: Callable[..., Path]
+) -> None:
+    folder = make_project(tmp_path / "it")
 
     def little_room() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
 
-    process = start(folder, "prepare", "tiny", prepare=little_room)
-    _, errors = process.communicate()
-    assert process.returncode == 2
+    started = start(folder, "prepare", "tiny", prepare=little_room)
+    _, errors = started.communicate()
+    assert started.returncode == 2
     assert len(errors.strip().splitlines()) == 1
     assert not list((folder / "artifacts" / "prepared").iterdir())
 
 
 def test_an_unknown_variant_gets_the_nearest_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    make_project: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(make_project(tmp_path))
+    monkeypatch.chdir(make_project(tmp_path / "it"))
     monkeypatch.setattr(sys, "argv", ["ae", "finetune", "dep"])
     with pytest.raises(SystemExit) as ended:
         main()

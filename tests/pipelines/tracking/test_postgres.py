@@ -15,8 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.tracking import api as tracking
-from pipelines.tracking import provenance, queries, store
+from pipelines.tracking import provenance, queries, recorder, store
 from pipelines.tracking.publish import publish
 from tests.conftest import PATIENCE
 from tests.pipelines.servers import free_port, running
@@ -26,8 +25,8 @@ PASSWORD = "not-to-be-shown"
 POINTS = 20
 WRITER = f"""
 import sys
-from pipelines.tracking import api as tracking
-with tracking.start(experiment="pair", name=sys.argv[1], stage="finetune", parameters={{}}) as run:
+from pipelines.tracking.recorder import Run
+with Run("pair", sys.argv[1], "finetune", {{}}) as run:
     print("open", flush=True)
     sys.stdin.readline()
     for epoch in range({POINTS}):
@@ -115,13 +114,11 @@ def test_a_run_is_recorded_resumed_and_published(
     model = Path("artifacts/models/deep")
     (model / "model.json").write_text(json.dumps({"data": dataset}))
     parameters = {"train": {"epochs": 3}, "long": "x" * 7000, "quote": 'it\'s "5 %" \\ ${a}'}
-    with tracking.start(
-        experiment=dataset, name="deep", stage="finetune", parameters=parameters
-    ) as run:
+    with recorder.Run(dataset, "deep", "finetune", parameters) as run:
         for epoch, loss in enumerate([3.0, 2.0]):
             run.log_metrics({"val/loss": loss}, step=epoch)
         run.log_model(model)
-    with tracking.resume(experiment=dataset, name="deep", model=model, parameters={"k": 5}) as more:
+    with recorder.resume(experiment=dataset, name="deep", model=model, parameters={"k": 5}) as more:
         more.log_metrics({"knn": {"accuracy@1": 0.9}})
     assert more.id == run.id
     assert publish(parameters={}) == ["deep"]  # the rest of metrics.json, and its file
@@ -210,7 +207,7 @@ def test_a_database_that_is_away_is_told_once_without_the_password(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", postgres.replace("/postgres", "/nowhere"))
     begun = time.monotonic()
-    with tracking.start(experiment="a", name="b", stage="finetune", parameters={}) as run:
+    with recorder.Run("a", "b", "finetune", {}) as run:
         run.log_metrics({"c": 1.0})
     [record] = caplog.records
     assert '"nowhere" does not exist' in record.getMessage()
@@ -223,7 +220,7 @@ def test_ae_ui_shows_a_database_without_a_server(
     postgres: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", postgres)
-    with tracking.start(experiment="shown", name="seen", stage="finetune", parameters={}) as run:
+    with recorder.Run("shown", "seen", "finetune", {}) as run:
         run.log_metrics({"a": 1.0})
     port = free_port()
     command = [sys.executable, "-c", "from pipelines.cli.main import main; main()"]

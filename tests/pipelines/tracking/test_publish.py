@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from ae_lightning.errors import UserError
-from pipelines.tracking import api as tracking
 from pipelines.tracking import queries
 from pipelines.tracking.provenance import digest
 from pipelines.tracking.publish import publish
+from pipelines.tracking.recorder import Run
 
 CURVE = "epoch,seconds,train/loss,val/loss,val/sse\n0,1.0,3.0,2.5,9.0\n1,2.0,2.0,1.5,8.0\n"
 
@@ -80,7 +80,7 @@ def test_all_of_a_model_is_recorded_once(checkout, database):
 
 def test_only_the_gap_is_filled(checkout, tmp_path):
     artifacts = tmp_path / "artifacts"
-    with tracking.start(experiment=checkout, name="deep", stage="finetune", parameters={}) as run:
+    with Run(checkout, "deep", "finetune", {}) as run:
         for epoch, loss in enumerate([2.5, 1.5]):
             run.log_metrics({"train/loss": loss, "val/loss": loss, "val/sse": loss}, step=epoch)
         run.log_model(artifacts / "models/deep")
@@ -128,14 +128,15 @@ def classifier(checkout):
 
 def test_a_classifier_is_recorded_with_its_parts(classifier, database):
     assert publish(parameters=PARAMETERS) == ["judge"]
-    known = queries.find_run(classifier, "judge", Path("artifacts/classifiers/judge"))
-    assert known.metrics["random.error_at_8.mean"] == 0.5
-    assert "train/loss" not in known.metrics
-    assert {name: part.metrics["error"] for name, part in known.parts.items()} == {
+    [known] = stored(classifier, "judge")[1]
+    assert known.data.metrics["random.error_at_8.mean"] == 0.5
+    assert "train/loss" not in known.data.metrics
+    parts = queries.children(known.info.run_id)
+    assert {name: part.data.metrics["error"] for name, part in parts.items()} == {
         "random-8-0": 0.5,
         "random-all-0": 0.125,
     }
-    assert known.parts["random-8-0"].metrics["train/loss"] == 2.0
+    assert parts["random-8-0"].data.metrics["train/loss"] == 2.0
     before = hashlib.sha256(database.read_bytes()).digest()
     assert publish(parameters=PARAMETERS) == []
     assert hashlib.sha256(database.read_bytes()).digest() == before
@@ -143,11 +144,11 @@ def test_a_classifier_is_recorded_with_its_parts(classifier, database):
 
 def test_a_part_that_is_lacking_is_added_alone(classifier):
     publish(parameters=PARAMETERS)
-    path = Path("artifacts/classifiers/judge")
-    first = queries.find_run(classifier, "judge", path).parts
+    [known] = stored(classifier, "judge")[1]
+    first = queries.children(known.info.run_id)
     write(Path("artifacts/curves/supervise/judge.csv"), RUNS + "random,all,1,1,1.0,2.0,0.5\n")
     assert publish(parameters=PARAMETERS) == ["judge"]
-    second = queries.find_run(classifier, "judge", path).parts
+    second = queries.children(known.info.run_id)
     assert set(second) - set(first) == {"random-all-1"}
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from ae_lightning.errors import UserError
-from pipelines.tracking import api as tracking
-from pipelines.tracking import provenance, queries, store
+from pipelines.cli import operations
+from pipelines.tracking import provenance, queries, recorder, store
+from pipelines.tracking.publish import publish
 from tests.conftest import wait_for
 
 SLEEP = "time.sleep(600)"
@@ -21,8 +22,10 @@ HOLD = """
 import os, signal, sys, time
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
-from pipelines.tracking import api as tracking
-with tracking.start(experiment="toy", name="held", stage="finetune", parameters=dict()) as run:
+from ae_lightning.config.environment import environment
+from ae_lightning.distributed.launch import together
+from pipelines.tracking.recorder import Run
+with together(environment()), Run("toy", "held", "finetune", {{}}) as run:  # as a stage does
     print(run.id, flush=True)
     {then}
 """
@@ -55,7 +58,7 @@ def client():
 
 def begin(name="deep", **changes):
     settings = {"experiment": "toy", "name": name, "stage": "finetune", "parameters": {}}
-    return tracking.start(**settings | changes)
+    return recorder.Run(**settings | changes)
 
 
 def test_a_run_holds_parameters_metrics_files_and_status(client, model):
@@ -148,7 +151,7 @@ def test_resume_goes_on_in_the_run_that_made_the_model(client, model):
     figures = model.parents[1] / "evaluation" / "deep"
     figures.mkdir(parents=True)
     (figures / "codes.png").write_bytes(b"png")
-    with tracking.resume(
+    with recorder.resume(
         experiment="toy", name="resumed", model=model, parameters={"a": 2, "b": 3}
     ) as run:
         run.log_files(figures)
@@ -163,7 +166,7 @@ def test_resume_goes_on_in_the_run_that_made_the_model(client, model):
 
 
 def test_resume_without_a_run_begins_one_with_the_model(client, model):
-    with tracking.resume(experiment="toy", name="pulled", model=model, parameters={}) as run:
+    with recorder.resume(experiment="toy", name="pulled", model=model, parameters={}) as run:
         run.log_metrics({"a": 1})
     stored = client().get_run(run.id)
     assert stored.data.tags["model.digest"] == provenance.digest(model)
@@ -259,33 +262,48 @@ def test_a_taken_port_is_told(capsys):
 
 
 def hold(then):
-    """A process that holds a run, and the run's id."""
+    """A process, leader of its own group, that holds a run, and the run's id."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD.format(then=then)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     return process, process.stdout.readline().strip()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("ending", "then"),
-    [
-        (signal.SIGKILL, SLEEP),
-        (signal.SIGKILL, f"os.fork() or (time.sleep(600), os._exit(0)); {SLEEP}"),
-        (signal.SIGTERM, SLEEP),
-        (signal.SIGINT, SLEEP),
-    ],
-    ids=["kill", "kill with a worker alive", "terminate", "interrupt"],
-)
-def test_no_run_outlives_its_process(client, ending, then):
-    process, run = hold(then)
-    process.send_signal(ending)  # not reaped yet: a zombie counts as dead
-    wait_for(lambda: client().get_run(run).info.status != "RUNNING")
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT], ids=["terminate", "interrupt"])
+def test_a_process_that_is_told_to_end_ends_its_run(client, ending):
+    process, run = hold(SLEEP)
+    process.send_signal(ending)
+    process.communicate()
     assert client().get_run(run).info.status == "KILLED"
-    process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["ui", "publish", "flow"])
+def test_the_next_command_ends_the_run_of_killed_processes(command, client, request, monkeypatch):
+    def flow():
+        code = "from pipelines.cli.main import main; main()"
+        ae_flow = [sys.executable, "-c", code, "flow", "prepare@a"]
+        toy = request.getfixturevalue("toy")
+        subprocess.run(ae_flow, cwd=toy, check=True, stdout=subprocess.DEVNULL)
+
+    monkeypatch.setattr(store, "serve", print)
+    next_command = {
+        "ui": lambda: operations.ui(5000),
+        "publish": lambda: publish(parameters={}),
+        "flow": flow,
+    }[command]
+    process, run = hold(f"os.fork(); {SLEEP}")  # a worker holds copies of all that is open
+    os.killpg(process.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # not reaped: a zombie counts as dead
+    assert client().get_run(run).info.status == "RUNNING"
+    next_command()
+    assert client().get_run(run).info.status == "KILLED"
+    process.communicate()
 
 
 @pytest.mark.slow

@@ -1,10 +1,10 @@
 import csv
-from functools import partial
 
 import pytest
 import torch
 from torch.nn import functional as F
 
+from ae_lightning.config.layers import Layer
 from ae_lightning.data.sampler import to_unit
 from ae_lightning.nn.bias_init import centre_decoder
 from ae_lightning.nn.layers.dense import DenseSpec, TiedLayer
@@ -41,15 +41,21 @@ def sse(stack, batch):
     return (stack.decode(stack.encode(batch)) - batch).square().sum(1).mean().item()
 
 
+def boltzmann(steps):
+    settings = {"kind": "rbm", "units": 6, "activation": "sigmoid", "cd_steps": steps}
+    return Layer(data="tiny", input="prepared/tiny", **settings)
+
+
 def module(stack, how, steps):
     """A module outside of a trainer, with what it logs."""
-    machine, logged = ContrastiveDivergence(stack, how(), steps), []
+    machine, logged = ContrastiveDivergence(stack, how(item=boltzmann(steps))), []
     machine.log = lambda name, value, **options: logged.append((name, value.item()))
     return machine, logged
 
 
 def train(stack, tiny, how, steps=1, **options):
-    settings = how(module=partial(ContrastiveDivergence, steps=steps), **(HINTON | options))
+    given = {"item": boltzmann(steps), "module": ContrastiveDivergence}
+    settings = how(**given, **(HINTON | options))
     return fit(stack, tiny.inputs("train"), tiny.inputs("validation"), settings)
 
 

@@ -10,10 +10,10 @@ from ae_lightning.nn import checkpoint
 from ae_lightning.nn.layers.dense import DenseSpec
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.closed_form import lsa_stack
-from ae_lightning.training.curve import read_curve
+from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.finetune import FITTERS
 from ae_lightning.training.input_transform import weighting
-from ae_lightning.training.objectives.documents import NeighbourReconstruction, with_neighbours
+from ae_lightning.training.objectives.documents import own_and_neighbours, with_neighbours
 from ae_lightning.training.pretrain import pretrain
 
 
@@ -72,13 +72,19 @@ def test_layers_on_a_bag_of_words_keep_its_weighting(notes, how):
     assert stack.encode(torch.from_numpy(notes.counts("test")[:])).shape == (20, 2)
 
 
-def test_the_target_is_shared_with_the_neighbours(notes, how):
+def test_the_target_is_shared_with_the_neighbours(notes):
     spec = DenseSpec(inputs=notes.features, units=2, activation="linear", output="softmax")
     stack = Stack(checkpoint.build([spec]).layers, weighting("counts", notes))
-    train, validation = with_neighbours(stack, notes, Neighbours(count=2, share=0.5))
-    module = NeighbourReconstruction(stack, how(), share=0.25)
+    variant = Variant(
+        data="notes",
+        input="prepared/notes",
+        sizes=(2,),
+        weights="counts",
+        neighbours=Neighbours(count=2, share=0.25),
+    )
+    train, validation = with_neighbours(stack, notes, variant, 100)
     batch = torch.from_numpy(validation[np.arange(5)])
-    counts, target = module.example(batch)
+    counts, target = own_and_neighbours(stack, batch, variant, False)
     own = notes.counts("validation")[:5]
     np.testing.assert_array_equal(counts, own)
     own = own / own.sum(1, keepdims=True)
@@ -101,5 +107,5 @@ def test_neighbours_are_learned_from(notes, how, corruption):
     train = {"epochs": 20, "batch_size": 20, "optimizer": "adamw", "learning_rate": 0.02}
     curve = how().curve
     FITTERS["autoencoder"](variant, Stack([]), notes, how(**train))
-    losses = read_curve(curve)["val/loss"]
+    losses = LearningCurve.read(curve).columns["val/loss"]
     assert losses[-1] < losses[0] - 0.05

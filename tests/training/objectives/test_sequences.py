@@ -6,7 +6,7 @@ from ae_lightning.data.text.corpus import Corpus
 from ae_lightning.data.text.sequences import Sequences
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack
-from ae_lightning.training.curve import read_curve
+from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.finetune import FITTERS
 from ae_lightning.training.objectives.sequences import examples, joined, shuffled
 
@@ -54,7 +54,7 @@ def test_a_sequence_autoencoder_learns_and_is_kept(notes, how, tmp_path):
     train = {"epochs": 12, "batch_size": 10, "optimizer": "adamw", "learning_rate": 0.01}
     settings = how(**train)
     stack = FITTERS["sequence"](variant, Stack([]), notes, settings)
-    curve = read_curve(settings.curve)
+    curve = LearningCurve.read(settings.curve).columns
     assert curve["val/loss"][-1] < 0.8 * curve["val/loss"][0]
     assert "val/sse" not in curve
     tokens = torch.from_numpy(Corpus(notes).sequences("test")[:5])

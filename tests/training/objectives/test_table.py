@@ -15,7 +15,8 @@ def test_every_setting_that_asks_for_an_objective_has_a_row():
     }
     _, named_by = get_args(get_type_hints(table, include_extras=True)["OBJECTIVES"])
     assert asking == set(named_by.switches)
-    assert asking | {RECONSTRUCTION} == set(OBJECTIVES)
+    assert named_by.values == ("kind",)
+    assert asking | {RECONSTRUCTION, "sequence"} == set(OBJECTIVES)
     assert named_by.always == (RECONSTRUCTION,)
 
 
@@ -26,3 +27,4 @@ def test_an_items_objective_is_the_setting_that_is_on():
     assert (
         Variant(**item, sizes=(2,), neighbours={"count": 1, "share": 0.5}).objective == "neighbours"
     )
+    assert Variant(**item, kind="sequence", sizes=(2,)).objective == "sequence"
