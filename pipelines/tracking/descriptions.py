@@ -42,7 +42,7 @@ SETTINGS = (
     *("input", "whiten", "weights", "corruption", "l1", "l2", "contractive"),
     *("neighbours", "views", "code_activation", "unlabelled"),
 )
-PLAIN = (None, False, 0, "", {}, "linear")
+PLAIN: tuple[Any, ...] = (None, False, 0, "", {}, "linear")
 """Parameters that are told, and values that are not worth a word."""
 
 FIGURES = {
