@@ -23,7 +23,7 @@ from ae_lightning.data.prepared import SPLITS, PreparedDataset
 from ae_lightning.errors import UserError
 from ae_lightning.inference.artifacts import ModelArtifacts, open_variant, saved_codes, stale
 from ae_lightning.nn.stack import Stack
-from ae_lightning.search.nearest import Vectors, nearest
+from ae_lightning.search.index import Vectors, nearest
 
 Floats = NDArray[np.float32]
 Images = NDArray[np.uint8]

@@ -1,21 +1,18 @@
 """Nearest neighbours: against scikit-learn, and against every pair compared by numpy."""
 
+import faiss
 import numpy as np
 import pytest
-import torch
 from sklearn.neighbors import NearestNeighbors
 
-from ae_lightning.search import coarse
-from ae_lightning.search import nearest as module
-from ae_lightning.search.nearest import nearest
-
-TYPES = [torch.bfloat16, torch.float32]
+from ae_lightning.search import index as module
+from ae_lightning.search.index import nearest
 
 
-@pytest.fixture(params=TYPES, ids=["bfloat16", "float32"], autouse=True)
-def _product_type(request, monkeypatch):
-    """Both kinds of products, whatever this processor multiplies."""
-    monkeypatch.setattr(coarse, "product_type", lambda device: request.param)
+@pytest.fixture(params=[1, 2**31 - 1], ids=["products", "differences"], autouse=True)
+def _way_of_faiss(request, monkeypatch):
+    """Both of faiss's ways to a distance, of which it takes one by the number of queries."""
+    monkeypatch.setattr(faiss.cvar, "distance_compute_blas_threshold", request.param)
 
 
 def every_pair(queries, database, count):
@@ -36,10 +33,9 @@ def check(queries, database, count):
     np.testing.assert_array_equal(indices, expected)
     np.testing.assert_array_equal(distances, lengths)
     assert (indices.dtype, distances.dtype) == (np.int64, np.float32)
-    few = module.FEW - 1  # which go another way
-    indices, distances = nearest(queries[:few], database, count)
-    np.testing.assert_array_equal(indices, expected[:few])
-    np.testing.assert_array_equal(distances, lengths[:few])
+    indices, distances = nearest(queries[:7], database, count)  # so few go another way
+    np.testing.assert_array_equal(indices, expected[:7])
+    np.testing.assert_array_equal(distances, lengths[:7])
 
 
 @pytest.mark.parametrize(("size", "numbers", "count"), [(5000, 32, 10), (700, 3, 100), (900, 1, 5)])
@@ -65,27 +61,28 @@ def test_any_number_of_them(size, count):
 
 
 def test_everything_can_be_asked_for():
-    check(normal(3, 4), normal(9, 4, seed=1), 9)
-    check(normal(3, 4), normal(1, 4, seed=1), 1)
+    check(normal(30, 4), normal(9, 4, seed=1), 9)
+    check(normal(30, 4), normal(1, 4, seed=1), 1)
 
 
 def test_tiles_make_no_difference(monkeypatch):
     queries, database = normal(530, 6), normal(1000, 6, seed=1)
     whole = nearest(queries, database, 20)
-    monkeypatch.setattr(module, "TILE", 90 * module.ROWS)  # 90 entries at a time, 10 at the end
+    monkeypatch.setattr(module, "TILE", 90 * 6)  # 90 entries at a time, 10 at the end
     monkeypatch.setattr(module, "CACHED", 50)
+    monkeypatch.setattr(module, "CANDIDATES", 1000)
     for one, other in zip(whole, nearest(queries, database, 20), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_a_tile_far_from_all(monkeypatch):
-    monkeypatch.setattr(module, "TILE", 100 * module.ROWS)
-    check(normal(5, 3), np.concatenate([normal(100, 3, seed=1), 1e6 + normal(100, 3)]), 10)
+    monkeypatch.setattr(module, "TILE", 100 * 3)
+    check(normal(50, 3), np.concatenate([normal(100, 3, seed=1), 1e6 + normal(100, 3)]), 10)
 
 
 def test_fewer_entries_than_are_asked_for_in_a_tile(monkeypatch):
-    monkeypatch.setattr(module, "TILE", 10 * module.ROWS)
-    check(normal(5, 3), normal(64, 3, seed=1), 33)
+    monkeypatch.setattr(module, "TILE", 10 * 3)
+    check(normal(50, 3), normal(64, 3, seed=1), 33)
 
 
 def test_of_equal_ones_the_lower_index_comes_first():
@@ -112,6 +109,7 @@ def test_the_centre_is_far_from_all():
     halves = np.where(np.arange(3000) % 2, 1000, -1000)[:, None]
     database = (halves + 1e-2 * normal(3000, 8)).astype(np.float32)
     check(database[:60], database, 15)
+    check(database[:60] + np.float32(1), database, 15)  # all of a half are as near within rounding
 
 
 def test_one_that_is_very_far_makes_the_others_no_worse():
@@ -134,7 +132,7 @@ def test_all_the_same():
 
 
 def test_a_database_on_disk_is_read_a_slice_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "TILE", 100 * module.ROWS)
+    monkeypatch.setattr(module, "TILE", 100 * 4)
     database, asked = normal(450, 4), []
     np.save(tmp_path / "codes.npy", database.astype(np.float64))
     mapped = np.load(tmp_path / "codes.npy", mmap_mode="r")
