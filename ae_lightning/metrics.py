@@ -88,7 +88,7 @@ METRICS = {
     ),
     "queries.share@10": Metric(
         "queries",
-        "Of the ten test documents nearest to a keyword query, the share with an expected topic.",
+        "Of the ten documents nearest to a keyword query, the share with an expected topic.",
         4,
         "high",
     ),
@@ -123,7 +123,7 @@ METRICS = {
     },
     "training.seconds": Metric(
         "training, s",
-        "Seconds of fine-tuning; a classifier's are the mean of its trainings, whatever the start.",
+        "Seconds of fine-tuning; of a classifier, those of all its trainings.",
         0,
         "low",
     ),

@@ -22,9 +22,9 @@ class Column(NamedTuple):
     error: bool = False
 
     @classmethod
-    def of(cls, key: str, path: str, **changes: Any) -> "Column":
-        """A metric's column."""
-        return cls(key, *METRICS[path], path)._replace(**changes)
+    def of(cls, key: str, metric: str, **changes: Any) -> "Column":
+        """The column of the metric at a path, with some changes."""
+        return cls(key, *METRICS[metric], metric)._replace(**changes)
 
 
 COLUMNS = (
@@ -32,11 +32,15 @@ COLUMNS = (
     Column.of("parameters", "model.parameters"),
     Column.of("sse", "reconstruction.sse"),
     Column.of("gap", "overfitting.gap"),
-    Column.of("nearest", "knn.accuracy@1", percent=True, error=True)._replace(
+    Column.of(
+        "nearest",
+        "knn.accuracy@1",
         label="1-NN error",
         title="Test examples whose nearest training code (Euclidean) has another class.",
         digits=2,
         better="low",
+        percent=True,
+        error=True,
     ),
     Column.of("five", "knn.accuracy@5", percent=True, digits=1),
     *(Column.of(f"precision_{k}", f"retrieval.precision@{k}") for k in (10, 100)),
@@ -45,9 +49,12 @@ COLUMNS = (
     Column.of("hamming_main", "retrieval.hamming.main.precision@100"),
     Column.of("trustworthiness", "embedding.trustworthiness"),
     *(
-        Column.of(f"error_{labels}", f"pretrained.error@{labels}.mean", percent=True)._replace(
+        Column.of(
+            f"error_{labels}",
+            f"pretrained.error@{labels}.mean",
             label=f"error, {labels if isinstance(labels, str) else f'{labels:,}'} labels",
             digits=2,
+            percent=True,
             path="",  # there is one for each start
         )
         for labels in LABELS
@@ -59,7 +66,12 @@ COLUMNS = (
         "its own), mean.",
         2,
     ),
-    Column.of("seconds", "training.seconds"),
+    Column.of(
+        "seconds",
+        "training.seconds",
+        title="Seconds of fine-tuning; a classifier's are the mean of its trainings, whatever the "
+        "start.",
+    ),
     Column(
         "pretraining",
         "pretraining, s",

@@ -12,7 +12,7 @@ from ae_lightning.config.params import Params
 from ae_lightning.evaluation.results import look_up, number, read_measured, read_metrics
 from ae_lightning.training.curve import LearningCurve
 
-METRICS = "metrics.json"
+METRICS_FILE = "metrics.json"
 
 Metrics = Mapping[str, Any]
 Curve = Mapping[str, Any]
@@ -48,8 +48,8 @@ class Results:
         return cls(
             _by_name(within(artifacts, EVALUATION), params.variants),
             _by_name(within(artifacts, GRADES), params.classifiers),
-            read_measured(within(artifacts, LABELS) / METRICS, "tabulate"),
-            read_measured(within(artifacts, COMPARISON) / METRICS, "compare"),
+            read_measured(within(artifacts, LABELS) / METRICS_FILE, "tabulate"),
+            read_measured(within(artifacts, COMPARISON) / METRICS_FILE, "compare"),
             _curves(curves / "finetune", params.variants),
             _curves(curves / "pretrain", params.layers),
             len(params.repeats.seeds),

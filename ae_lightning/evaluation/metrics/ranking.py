@@ -53,8 +53,8 @@ def blocks(database: Vectors) -> Iterator[slice]:
 def euclidean(database: Vectors) -> Measure:
     """Squared Euclidean distances, in float64, which keeps close neighbours apart.
 
-    Exact for bytes among bytes, whose products float32 takes, at half the cost: they are shifted to
-    have a sign and summed over so few features at a time that every sum is exact.
+    Exact for bytes among bytes, whose products take half the memory and work in float32: they are
+    shifted to have a sign and summed over so few features at a time that every sum is exact.
     """
     if database[:1].dtype == np.uint8:
         return _squared(database, _signed, WHOLE_NUMBERS)
