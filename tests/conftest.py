@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -27,6 +28,9 @@ PATIENCE = 240.0
 
 SLOW_TIMEOUT = 1200
 """Seconds after which a slow test hangs, unless it says more itself."""
+
+hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("suite")  # the same examples everywhere, and no file left behind
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

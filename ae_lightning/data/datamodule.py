@@ -15,7 +15,7 @@ def copies(images: Tensor, views: Views) -> Tensor:
     """Images as bytes with their augmented copies, ``(batch, 1 + copies, features)`` in [0, 1]."""
     clean = to_unit(images)
     placed = clean.view(*images.shape) if images.ndim == 4 else clean.view(*images.shape, 1)
-    moved = [view(placed, views).flatten(1) for _ in range(2 if views.agreement else 1)]
+    moved = [jointly(view, placed, views).flatten(1) for _ in range(2 if views.agreement else 1)]
     return torch.stack([clean, *moved], 1)
 
 

@@ -13,11 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
 from ae_lightning.distributed import process_group
-
-Function = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -37,69 +34,8 @@ class Share:
         """Them of a tensor ``(whole, ...)``."""
         return batch[self.rank :: self.ranks].contiguous()
 
-    def is_of(self, shape: tuple[int, ...] | torch.Size) -> bool:
-        """Whether a tensor of that shape has one row for each example of the share."""
-        return len(shape) > 0 and shape[0] == self.own
 
-
-class JointDraws(TorchFunctionMode):
-    """Draws for the rows of a share the random numbers that a single process would draw.
-
-    Every draw whose first dimension is the share's is made for the whole batch, from the global
-    generator, which therefore must be seeded alike in all processes. With ``resting`` nothing is
-    changed.
-    """
-
-    def __init__(self, share: Share) -> None:
-        super().__init__()
-        self.share, self.resting = share, False
-
-    def __torch_function__(
-        self, func: Function, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        draw = None if self.resting or "generator" in kwargs else DRAWS.get(func)
-        return draw(self.share, func, args, kwargs) if draw else func(*args, **kwargs)
-
-
-def _of_size(share: Share, function: Function, args: Any, kwargs: dict[str, Any]) -> Any:
-    """``torch.rand(2, 3)``, ``torch.rand((2, 3))``, ``torch.randint(0, 9, (2, 3))`` and so on."""
-    if "size" in kwargs:
-        before, size = args, kwargs["size"]
-    elif isinstance(args[-1], int):
-        before, size = (), args
-    else:
-        *before, size = args
-    if not share.is_of(tuple(size)):
-        return function(*args, **kwargs)
-    options = {key: value for key, value in kwargs.items() if key != "size"}
-    return share.rows(function(*before, size=(share.whole, *size[1:]), **options))
-
-
-def _like(share: Share, function: Function, args: Any, kwargs: dict[str, Any]) -> Any:
-    """``torch.rand_like(x)`` and so on."""
-    template, *rest = args
-    if not share.is_of(template.shape):
-        return function(*args, **kwargs)
-    whole = template.new_empty(share.whole, *template.shape[1:])
-    return share.rows(function(whole, *rest, **kwargs))
-
-
-def _in_place(share: Share, function: Function, args: Any, kwargs: dict[str, Any]) -> Any:
-    """``x.uniform_(0, 1)`` and so on."""
-    if not share.is_of(args[0].shape):
-        return function(*args, **kwargs)
-    return args[0].copy_(_like(share, function, args, kwargs))
-
-
-DRAWS: dict[Function, Callable[[Share, Function, Any, dict[str, Any]], Any]] = {
-    **dict.fromkeys((torch.rand, torch.randn, torch.randint), _of_size),
-    **dict.fromkeys((torch.rand_like, torch.randn_like, torch.randint_like), _like),
-    **dict.fromkeys((Tensor.uniform_, Tensor.normal_, Tensor.random_), _in_place),
-}
-"""Functions that draw random numbers, and how to draw with them for the whole batch."""
-
-_shared: list[JointDraws] = []
+_shares: list[Share] = []
 
 
 @contextmanager
@@ -108,30 +44,26 @@ def sharing(share: Share) -> Iterator[None]:
     if share.ranks == 1:
         yield
         return
-    with JointDraws(share) as draws:
-        _shared.append(draws)
-        try:
-            yield
-        finally:
-            _shared.pop()
+    _shares.append(share)
+    try:
+        yield
+    finally:
+        _shares.pop()
 
 
 def jointly(function: Callable[..., Tensor], batch: Tensor, *args: Any) -> Tensor:
-    """``function(batch, *args)``, that draws for some rows only, as a single process would draw.
+    """``function(batch, *args)``, which draws random numbers, as a single process would draw them.
 
-    It is given the own rows at their places in a whole batch of zeros. It must map each row by
-    itself; what is no share of a batch is mapped as it is.
+    The function gets the own rows at their places in a whole batch of zeros, so that it draws for
+    all rows from the global generator, which must be seeded alike in all processes. It must map
+    each row by itself. What is no share of a batch is mapped as it is.
     """
-    if not _shared or not _shared[-1].share.is_of(batch.shape):
+    if not _shares or len(batch) != _shares[-1].own:
         return function(batch, *args)
-    draws = _shared[-1]
-    share, whole = draws.share, batch.new_zeros(draws.share.whole, *batch.shape[1:])
+    share = _shares[-1]
+    whole = batch.new_zeros(share.whole, *batch.shape[1:])
     whole[share.rank :: share.ranks] = batch
-    draws.resting = True
-    try:
-        return share.rows(function(whole, *args))
-    finally:
-        draws.resting = False
+    return share.rows(function(whole, *args))
 
 
 def weighed(loss: Tensor, number: Tensor | None = None) -> Tensor:
@@ -139,9 +71,9 @@ def weighed(loss: Tensor, number: Tensor | None = None) -> Tensor:
 
     With ``number`` it is a mean over so many things (tokens), as many as each process says.
     """
-    if not _shared:
+    if not _shares:
         return loss
-    share = _shared[-1].share
+    share = _shares[-1]
     if number is None:
         return loss * (share.own * share.ranks / share.whole)
     return loss * (number * share.ranks / process_group.all_reduce_sum(float(number)))
@@ -149,12 +81,12 @@ def weighed(loss: Tensor, number: Tensor | None = None) -> Tensor:
 
 def examples_of(batch: Tensor) -> int:
     """Examples in the whole batch of which ``batch`` ``(rows, ...)`` is the own share."""
-    return _shared[-1].share.whole if _shared else len(batch)
+    return _shares[-1].whole if _shares else len(batch)
 
 
 def padded_alike(tokens: Tensor, padding: int) -> Tensor:
     """Sequences ``(batch, length)`` padded to the longest of the whole batch."""
-    if not _shared:
+    if not _shares:
         return tokens
     longest = int(process_group.all_reduce_max(tokens.shape[1]))
     return F.pad(tokens, (0, longest - tokens.shape[1]), value=padding)
@@ -165,9 +97,9 @@ def whole_batch(codes: Tensor, gather: Callable[[Tensor], Any]) -> Tensor:
 
     ``gather`` gives tensors of one shape from all processes ``(ranks, ...)``, with their gradients.
     """
-    if not _shared:
+    if not _shares:
         return codes
-    share = _shared[-1].share
+    share = _shares[-1]
     most = -(-share.whole // share.ranks)
     parts = gather(F.pad(codes, (0, 0, 0, most - share.own)))
     sizes = [Share(rank, share.ranks, share.whole).own for rank in range(share.ranks)]

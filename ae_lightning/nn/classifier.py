@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ae_lightning.distributed.global_batch import jointly
 from ae_lightning.errors import UserError
 from ae_lightning.files import write_json
 from ae_lightning.nn import checkpoint
@@ -55,7 +56,7 @@ class Classifier(nn.Module):
     def _thinned(self, x: Tensor) -> Tensor:
         if not (self.training and self.dropout):
             return x
-        return mask(x, self.dropout) / (1 - self.dropout)
+        return jointly(mask, x, self.dropout) / (1 - self.dropout)
 
 
 def untrained(below: Stack) -> Stack:

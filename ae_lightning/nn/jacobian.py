@@ -9,6 +9,7 @@ auto-encoders", eq. 1).
 import torch
 from torch import Tensor
 
+from ae_lightning.distributed.global_batch import jointly
 from ae_lightning.nn.activations import OF_ROWS
 from ae_lightning.nn.layers.dense import DenseLayer, TiedLayer
 from ae_lightning.nn.stack import Stack
@@ -37,9 +38,13 @@ def jacobian_norm2_estimate(x: Tensor, code: Tensor, signs: Tensor | None = None
     gradients.
     """
     if signs is None:
-        signs = torch.randint_like(code, 2).mul_(2).sub_(1)
+        signs = jointly(_fair_signs, code.detach())
     (direction,) = torch.autograd.grad(code, x, signs.to(code.dtype), create_graph=True)
     return direction.square().sum(1).mean()
+
+
+def _fair_signs(code: Tensor) -> Tensor:
+    return torch.randint_like(code, 2).mul_(2).sub_(1)
 
 
 def contractive(stack: Stack, x: Tensor, code: Tensor) -> Tensor:

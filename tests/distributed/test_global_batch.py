@@ -6,30 +6,31 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from ae_lightning.config.classifiers import Moves
 from ae_lightning.config.layers import Views
-from ae_lightning.data.images.augment import shift, view
+from ae_lightning.data.datamodule import copies
+from ae_lightning.data.images.augment import random_affine, shift
 from ae_lightning.distributed import global_batch
 from ae_lightning.distributed.global_batch import Share, jointly, sharing, weighed, whole_batch
-from ae_lightning.nn.corruption import corrupt
+from ae_lightning.nn.corruption import CORRUPTIONS, corrupt
+from ae_lightning.nn.layers.rbm import bernoulli, gaussian_sample
 
 WHOLE, RANKS = 11, 3  # shares of 4, 4 and 3
 SHARES = [Share(rank, RANKS, WHOLE) for rank in range(RANKS)]
 
+
+def pixels(x):
+    return x.mul(255).byte().view(-1, 2, 2)
+
+
 DRAWS = {
-    "rand": lambda x: torch.rand(len(x), 2),
-    "rand of a shape": lambda x: torch.rand(x.shape),
-    "rand of a size": lambda x: torch.rand(size=(len(x), 3)),
-    "randn": lambda x: torch.randn(len(x)),
-    "randint to": lambda x: torch.randint(9, (len(x), 1)),
-    "randint from to": lambda x: torch.randint(-2, 9, (len(x), 1), device="cpu"),
-    "rand_like": torch.rand_like,
-    "randn_like": lambda x: torch.randn_like(x).mul_(2),
-    "randint_like": lambda x: torch.randint_like(x, 2),
-    "uniform_": lambda x: torch.empty(len(x), 1, 2).uniform_(3, 4),
-    "normal_": lambda x: torch.empty(len(x)).normal_(std=2),
-    "random_": lambda x: torch.empty(len(x)).random_(5),
-    "images moved": lambda x: view(x.reshape(-1, 2, 2, 1), Views(shift=1, flip=True, crop=0.5)),
-    "colours changed": lambda x: view(x.reshape(-1, 2, 2, 1), Views(colour=0.5)),
+    "zeros and ones": lambda x: jointly(bernoulli, x),
+    "noise": lambda x: jointly(gaussian_sample, x),
+    "images moved": lambda x: copies(x.view(-1, 2, 2, 1), Views(shift=1, flip=True, crop=0.5)),
+    "colours changed": lambda x: copies(x.view(-1, 2, 2, 1), Views(colour=0.5, agreement=1)),
+    "images turned": lambda x: jointly(random_affine, pixels(x), Moves(rotate=30)),
+    "one kind of corruption": lambda x: jointly(corrupt, x, {"mask": 0.5}),
+    "all kinds of corruption": lambda x: jointly(corrupt, x, dict.fromkeys(CORRUPTIONS, 0.7)),
 }
 
 
@@ -55,28 +56,27 @@ def test_a_share_draws_what_one_process_would_draw_for_its_rows(name):
     assert_as_one(DRAWS[name], torch.rand(WHOLE, 4))
 
 
-@pytest.mark.parametrize(
-    "kinds", [{"mask": 0.5}, {"mask": 0.5, "gaussian": 0.9, "salt-and-pepper": 0.7}]
-)
-def test_corruption_does_not_depend_on_the_number_of_processes(kinds):
-    assert_as_one(lambda x: jointly(corrupt, x, kinds), torch.rand(WHOLE, 6))
-
-
 def test_shifts_do_not_depend_on_the_number_of_processes():
     images = torch.randint(1, 256, (WHOLE, 4, 5), dtype=torch.uint8)
     assert_as_one(lambda x: jointly(shift, x, 2), images)
 
 
-def test_other_draws_stay_what_they_are():
+def test_what_is_no_share_is_mapped_as_it_is():
+    batch = torch.rand(7, 2)
     torch.manual_seed(5)
-    expected = torch.rand(7, 2), torch.rand(WHOLE), torch.rand(())
-    own = torch.Generator().manual_seed(1)
+    expected = bernoulli(batch)
+    torch.manual_seed(5)
     with sharing(SHARES[0]):
-        torch.manual_seed(5)
-        found = torch.rand(7, 2), torch.rand(WHOLE), torch.rand(())
-        from_own = torch.rand(4, generator=own)
-    assert all(map(torch.equal, found, expected))
-    assert torch.equal(from_own, torch.rand(4, generator=own.manual_seed(1)))
+        assert torch.equal(jointly(bernoulli, batch), expected)
+
+
+def test_gradients_pass_through():
+    batch = torch.rand(WHOLE, 3, requires_grad=True)
+    for share, found, _ in of_each_share(lambda rows: jointly(gaussian_sample, rows), batch):
+        (gradient,) = torch.autograd.grad(found.sum(), batch)
+        assert torch.equal(
+            gradient.sum(1).nonzero().flatten(), torch.arange(WHOLE)[share.rank :: 3]
+        )
 
 
 def test_rows_of_all_shares_are_the_batch_and_no_row_is_twice():

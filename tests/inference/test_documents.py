@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ae_lightning import load
 from ae_lightning.config.environment import Environment
 from ae_lightning.data.text.corpus import Corpus
-from ae_lightning.data.text.tokenize import TOKEN
+from ae_lightning.data.text.tokenize import tokenize
 from ae_lightning.errors import UserError
 from ae_lightning.evaluation.evaluator import Evaluator
 from ae_lightning.nn import checkpoint
@@ -22,7 +22,10 @@ from ae_lightning.nn.layers.sequence import token_cross_entropy
 def test_weighted_words_are_scikit_learns(artifacts, texts):
     model = load("tfidf")
     reference = TfidfVectorizer(
-        vocabulary=model.terms, token_pattern=TOKEN.pattern, stop_words="english", sublinear_tf=True
+        vocabulary=model.terms,
+        tokenizer=lambda text: tokenize(text, "english"),
+        token_pattern=None,
+        sublinear_tf=True,
     ).fit(texts)
     new = ["Crude oil, oil and more OIL from opec", "a wheat harvest", texts[7]]
     expected = reference.transform(new).toarray() * math.sqrt(len(model.terms))

@@ -1,17 +1,18 @@
 """Nearest neighbours of documents, and documents beside their neighbours' words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
 from ae_lightning.data.lazy_array import LazyArray
 from ae_lightning.data.text.bag_of_words import Counts
 
-CHUNK = 500
+MEBIBYTES = 64
+"""Held at once of the distances between documents and others."""
 
 
 @dataclass(frozen=True)
@@ -50,25 +51,16 @@ def nearest(
     same documents and none is its own neighbour. Time grows with documents times others, memory
     does not. A document without any similar one has an empty row.
     """
+    from sklearn import config_context
+    from sklearn.neighbors import NearestNeighbors
     from sklearn.preprocessing import normalize
 
-    documents, others = (csr_array(normalize(matrix)) for matrix in (documents, others))
     count = min(count, others.shape[0] - same)
-    return csr_array(vstack(list(_nearest(documents, others, count, same)), format="csr"))
-
-
-def _nearest(
-    documents: csr_array, others: csr_array, count: int, same: bool
-) -> Iterator[csr_array]:
-    from sklearn.preprocessing import normalize
-
-    for start in range(0, documents.shape[0], CHUNK):
-        part = documents[start : start + CHUNK].toarray()
-        similar = np.asarray(others @ part.T).T  # sparse times dense: no dense copy of the others
-        if same:
-            similar[np.arange(len(part)), start + np.arange(len(part))] = 0
-        columns = np.argpartition(-similar, count - 1, axis=1)[:, :count]
-        shares = np.take_along_axis(similar, columns, axis=1)
-        rows = np.repeat(np.arange(len(part)), count)
-        chosen = csr_array((shares.ravel(), (rows, columns.ravel())), shape=similar.shape)
-        yield csr_array(normalize(chosen, norm="l1"))
+    if not count:
+        return csr_array((documents.shape[0], others.shape[0]))
+    index = NearestNeighbors(n_neighbors=count, metric="cosine").fit(others)
+    with config_context(working_memory=MEBIBYTES):
+        links = csr_array(index.kneighbors_graph(None if same else documents, mode="distance"))
+    links.data = (1 - links.data).clip(0)
+    links.eliminate_zeros()
+    return csr_array(normalize(links, norm="l1"))

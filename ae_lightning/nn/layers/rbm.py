@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ae_lightning.distributed.global_batch import jointly
 from ae_lightning.errors import UserError
 from ae_lightning.nn.layers.dense import DenseLayer, DenseSpec, TiedLayer
 
@@ -94,7 +95,7 @@ def free_energy(layer: TiedLayer, visible: Tensor) -> Tensor:
 @torch.no_grad()
 def sample_hidden(layer: TiedLayer, visible: Tensor) -> Tensor:
     """Draw ``h`` (batch, units) from ``P(h|v)``, with torch's global generator."""
-    return hidden_units(layer).sample(layer.encoder(visible).float())
+    return jointly(hidden_units(layer).sample, layer.encoder(visible).float())
 
 
 @torch.no_grad()
@@ -106,7 +107,7 @@ def gibbs(layer: TiedLayer, visible: Tensor, steps: int, *, binary: bool = False
     """
     for _ in range(steps):
         visible = layer.decode(sample_hidden(layer, visible)).float()
-        visible = bernoulli(visible) if binary else visible
+        visible = jointly(bernoulli, visible) if binary else visible
     return visible
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ae_lightning.data.text.tokenize import END, PADDING, UNKNOWN
+from ae_lightning.distributed.global_batch import jointly
 from ae_lightning.errors import UserError
 from ae_lightning.nn.layers.base import AutoencoderLayer, LayerOutput, Spec
 from ae_lightning.nn.layers.gated import GatedBlock, positions
@@ -141,8 +142,7 @@ class SequenceLayer(AutoencoderLayer):
             )
         shown = side_info
         if self.training:
-            hidden = torch.rand(shown.shape, device=shown.device) < self.spec.word_dropout
-            shown = shown.masked_fill(hidden, UNKNOWN)
+            shown = jointly(_with_unknown, shown, self.spec.word_dropout)
         return self._next_logits(code, F.pad(shown, (1, 0), value=END))
 
     def bag_logits(self, code: Tensor) -> Tensor:
@@ -178,3 +178,8 @@ class SequenceLayer(AutoencoderLayer):
         width = self.spec.width
         places = torch.arange(start, start + tokens.shape[1], device=tokens.device)
         return self.embedding(tokens) * width**0.5 + positions(places, width)
+
+
+def _with_unknown(tokens: Tensor, share: float) -> Tensor:
+    """Tokens of which a random share is not known."""
+    return tokens.masked_fill(torch.rand(tokens.shape, device=tokens.device) < share, UNKNOWN)

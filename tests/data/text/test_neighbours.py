@@ -1,9 +1,7 @@
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from sklearn.neighbors import NearestNeighbors
 
-from ae_lightning.data.text import neighbours
 from ae_lightning.data.text.bag_of_words import Counts
 from ae_lightning.data.text.neighbours import DocumentsWithNeighbours, nearest
 
@@ -14,16 +12,20 @@ def words():
     return csr_array(random.poisson(0.6, (40, 15)) * random.uniform(0.5, 1.5, (40, 15)))
 
 
-def test_neighbours_are_scikit_learns(words, monkeypatch):
-    monkeypatch.setattr(neighbours, "CHUNK", 7)
-    links = nearest(words, words, 4, same=True)
-    reference = NearestNeighbors(n_neighbors=5, metric="cosine").fit(words)
-    distances, indices = reference.kneighbors(words)
-    for row, (away, others) in enumerate(zip(distances, indices, strict=True)):
-        similar = {o: 1 - d for o, d in zip(others, away, strict=True) if o != row}
-        total = sum(similar.values())
-        found = dict(zip(links[[row]].indices, links[[row]].data, strict=True))
-        assert found == pytest.approx({o: s / total for o, s in similar.items()}, abs=1e-5)
+def test_neighbours_are_those_of_all_pairs_compared(words):
+    links = nearest(words, words, 4, same=True).toarray()
+    dense = words.toarray() / np.linalg.norm(words.toarray(), axis=1, keepdims=True)
+    similar = dense @ dense.T
+    np.fill_diagonal(similar, 0)
+    similar[similar < np.sort(similar, axis=1)[:, [-4]]] = 0
+    np.testing.assert_allclose(links, similar / similar.sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("documents", [1, 2])
+def test_few_documents_have_few_neighbours(words, documents):
+    few = words[:documents]
+    links = nearest(few, few, 4, same=True).toarray()
+    np.testing.assert_allclose(links, np.eye(documents)[::-1] * (documents > 1))
 
 
 def test_other_documents_may_be_each_others_nearest(words):
