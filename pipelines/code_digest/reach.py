@@ -18,7 +18,6 @@ NEUTRAL = {
     "ae_lightning.registry": "says which settings name the rows of a table",
     "ae_lightning.distributed.launch": "starts the processes; their number changes no result",
     "ae_lightning.distributed.placement": "tells which process of which machine this is",
-    "ae_lightning.distributed.peer_watch": "ends processes whose others have gone",
     "pipelines.tracking.recorder": "records what happens",
     "pipelines.tracking.lightning_logger": "records what happens",
     "pipelines.tracking.store": "records what happens",
