@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -68,16 +69,21 @@ class ImageFolder(Dataset):
 class Columns(FrozenModel):
     """Fields of a document: columns of a CSV, keys of a JSON line.
 
-    ``title``, ``date`` and ``labels`` may be absent from the data. Several labels in one CSV cell
-    are separated by ``separator``.
+    All but ``text`` may be absent from the data, or are not read if they are null. Several labels
+    in one CSV cell are separated by ``separator``.
     """
 
-    id: str = "id"
-    title: str = "title"
+    id: str | None = "id"
+    title: str | None = "title"
     text: str = "body"
-    date: str = "date"
-    labels: str = "labels"
-    separator: str = ";"
+    date: str | None = "date"
+    labels: str | None = "labels"
+    separator: str = Field(";", min_length=1)
+
+    @cached_property
+    def used(self) -> dict[str, str]:
+        """Names of the columns that are read, by field."""
+        return self.model_dump(exclude={"separator"}, exclude_none=True)
 
 
 class Documents(Dataset):
