@@ -118,4 +118,4 @@ def _stray(error: UnicodeError) -> tuple[str, int]:
     """A byte that is not UTF-8 as cp1252, a cut character of UTF-8 as U+FFFD."""
     assert isinstance(error, UnicodeDecodeError)
     stray = error.object[error.start : error.end]
-    return stray.decode("cp1252" if len(stray) == 1 else "ascii", "replace"), error.end
+    return stray.decode("cp1252", "replace") if len(stray) == 1 else "\ufffd", error.end

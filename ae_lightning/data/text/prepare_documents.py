@@ -87,9 +87,8 @@ def write_documents(name: str, dataset: Documents, folder: Path) -> None:
     print(_summary(name, dataset, meta, len(raw.days)))
     if problems:
         print(
-            f"{name}: {problems[True]:,} documents could not be read and were left out, "
-            f"{problems[False]:,} files are not UTF-8 and were read by a guess: "
-            f"{PREPARED / name / PROBLEMS}"
+            f"{name}: {problems[True]:,} unreadable and left out, {problems[False]:,} in a guessed "
+            f"encoding; listed in {PREPARED / name / PROBLEMS}"
         )
 
 

@@ -82,11 +82,10 @@ def read(
         else:
             remark(found)
             first = first or (found if found.left_out else None)
+    if empty and first:
+        raise UserError(f"{path}: no document can be read; {first.place}: {first.reason}")
     if empty:
-        reason = (
-            f"holds no document that can be read: {first.place}: {first.reason}" if first else ""
-        )
-        raise UserError(f"{path}: {reason or 'holds no documents; put some there'}")
+        raise UserError(f"{path}: holds no documents; put some there")
 
 
 def _undated(found: Document, columns: Columns) -> Remark:
