@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -78,16 +77,11 @@ class Columns(FrozenModel):
     text: str = "body"
     date: str | None = "date"
     labels: str | None = "labels"
-    separator: str = Field(";", min_length=1)
-
-    @cached_property
-    def used(self) -> dict[str, str]:
-        """Names of the columns that are read, by field."""
-        return self.model_dump(exclude={"separator"}, exclude_none=True)
+    separator: Annotated[str, Field(min_length=1)] = ";"
 
 
 class Documents(Dataset):
-    """Documents: JSON lines (.jsonl), CSV (.csv) or a folder of .txt, a subfolder per label.
+    """Documents: JSON lines (.jsonl), CSV (.csv, .tsv) or a folder of .txt, a subfolder per label.
 
     Those dated up to ``until`` (that day included) are trained on, later ones tested; without
     ``until`` a share ``test`` of them, drawn with ``seed``, is tested, and so is drawn which of

@@ -52,9 +52,7 @@ def encoding_of(path: Path) -> Encoding:
         with path.open("rb") as file:
             return _found(file)
     except OSError as error:
-        raise UserError(
-            f"{path}: must be a file that can be read, found none ({error.strerror}); correct that"
-        ) from error
+        raise UserError(f"{path}: cannot be read ({error.strerror}); name a text file") from error
 
 
 def _found(file: BinaryIO) -> Encoding:

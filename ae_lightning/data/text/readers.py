@@ -19,6 +19,7 @@ from ae_lightning.data.text.schema import (
     missing_column,
     shown,
     unique_labels,
+    used,
     whole,
 )
 from ae_lightning.errors import UserError
@@ -155,7 +156,7 @@ def _row(names: list[str], cells: list[str], columns: Columns) -> Row:
 
 
 def _repeated(names: list[str], columns: Columns) -> str | None:
-    return next((name for name in columns.used.values() if names.count(name) > 1), None)
+    return next((name for name in used(columns).values() if names.count(name) > 1), None)
 
 
 class _Lines:
@@ -211,7 +212,7 @@ def _delimiter(header: str, columns: Columns) -> str:
 
     def fit(delimiter: str) -> tuple[int, int]:
         names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
-        return len({*names} & {*columns.used.values()}), len(names)
+        return len({*names} & {*used(columns).values()}), len(names)
 
     return max(DELIMITERS, key=fit)
 
@@ -265,7 +266,7 @@ def _documents(
             yield _document(row, columns, number, f"{path}: line {number}")
             seen |= row.keys() if isinstance(row, dict) else set()
     # A column that was asked for by name and is nowhere is misspelt; a default one is just absent.
-    for field, name in columns.used.items() if seen else ():
+    for field, name in used(columns).items() if seen else ():
         if field in columns.model_fields_set and name not in seen:
             raise UserError(f"{path}: {missing_column(field, columns, seen)}")
 

@@ -1,6 +1,7 @@
 """A document, and its construction from a JSON object or a row of a table."""
 
 import datetime
+import functools
 import json
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +29,12 @@ class Document:
     given_date: Any = None
 
 
+@functools.cache
+def used(columns: Columns) -> dict[str, str]:
+    """Names of the columns that are read, by field."""
+    return columns.model_dump(exclude={"separator"}, exclude_none=True)
+
+
 def document(row: Row, columns: Columns, number: int, place: str) -> Document:
     """The document in ``row``; one without an id is called by ``number``.
 
@@ -36,7 +43,7 @@ def document(row: Row, columns: Columns, number: int, place: str) -> Document:
     """
     if columns.text not in row:
         raise UserError(missing_column("text", columns, set(row)))
-    parts = {field: row.get(column) for field, column in columns.used.items()}
+    parts = {field: row.get(column) for field, column in used(columns).items()}
     names, date = parts.get("labels"), parts.get("date")
     id_, title, text = (
         _text(parts.get(field), f"{getattr(columns, field)} must be text or a number")

@@ -11,6 +11,7 @@ from rich.table import Column
 from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.data.images.decode import SUFFIXES
 from ae_lightning.data.text.encoding import read_text
+from ae_lightning.data.text.readers import guesses
 from ae_lightning.errors import UserError
 from ae_lightning.search.documents import DocumentIndex, Hit, listed
 from pipelines.cli.search.query import Query
@@ -59,7 +60,9 @@ def query(words: Sequence[str], file: Path | None) -> str:
         raise UserError(f"search: needs a query or --file, found {found}; give one of them")
     if file is None:
         return " ".join(words)
-    text, _ = read_text(file)
+    text, encoding = read_text(file)
+    for remark in guesses(file, encoding):
+        print(f"ae: {remark.place}: {remark.reason}", file=sys.stderr)
     if not text.strip():
         raise UserError(f"{file}: must have the text to search for, found none; fill it")
     return text
