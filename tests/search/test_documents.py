@@ -295,7 +295,8 @@ def test_a_query_in_another_encoding_is_guessed_and_said(artifacts, tmp_path, ca
         (("-f", "absent.txt"), "absent.txt: cannot be read (No such file or directory); "
          "name a text file"),
         (("-f", "empty.txt"), "empty.txt: must have the text to search for, found none; fill it"),
-        (("-f", "nul.txt"), "nul.txt: must be text, found a NUL at character 5; save it as UTF-8 text"),
+        (("-f", "nul.txt"), "nul.txt: must be text, found a NUL at character 5; save it "
+         "as UTF-8 text"),
         (("",), "query: must not be empty; say what the documents are about"),
     ],
 )  # fmt: skip

@@ -94,9 +94,11 @@ def read_text(path: Path) -> tuple[str, Encoding]:
 
 
 def _unmarked(start: bytes) -> str | None:
-    """UTF-16 without its mark: every other byte of most letters is 0."""
+    """UTF-16 without its mark: one byte of two is 0 for most letters of European languages."""
     even, odd = (2 * start[first::2].count(0) / max(1, len(start)) for first in (0, 1))
-    return "utf-16-be" if even > 0.25 > 4 * odd else "utf-16-le" if odd > 0.25 > 4 * even else None
+    if len(start) % 2 or max(even, odd) <= 0.5 or min(even, odd) > 0.05:
+        return None
+    return "utf-16-be" if even > odd else "utf-16-le"
 
 
 def _guessed(sample: bytes) -> str:
