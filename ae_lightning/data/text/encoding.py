@@ -42,8 +42,8 @@ class Encoding:
 def encoding_of(path: Path) -> Encoding:
     """The encoding of a file by its byte-order mark, UTF-8 if it is that, otherwise a guess.
 
-    A file with more lines in UTF-8 than in another encoding is UTF-8, and its stray bytes are
-    taken as cp1252. One pass over the lines, and a guess by a sample of bounded size.
+    A file with its mark or with more lines in UTF-8 than in another encoding is UTF-8, and its
+    stray bytes are taken as cp1252. One pass over the lines, and a guess by a sample of bounded size.
 
     Raises:
         UserError: the file cannot be opened.
@@ -70,7 +70,7 @@ def _found(file: BinaryIO) -> Encoding:
         except UnicodeDecodeError as error:
             bad += 1
             sample += line[max(0, error.start - BEFORE) :][: SAMPLE - len(sample)]
-    if bad > good:
+    if bad > good and not start.startswith(codecs.BOM_UTF8):
         name = _guessed(bytes(sample))
         return Encoding(name, name)
     return Encoding(UTF8, "UTF-8 with bytes of cp1252" if bad else "")

@@ -183,13 +183,15 @@ def _csv_rows(file: TextIO, columns: Columns) -> Iterator[tuple[int, list[str] |
     """Rows that are not blank, each with the number of its first line; a broken one as a rule.
 
     A broken row ends with its first line, so that a stray quote does not swallow those behind it.
+    A line ``sep=;`` before the header, as Excel writes it, is passed over.
     """
     csv.field_size_limit(LARGEST_CELL)
     lines = _Lines(file)
-    header = next(filter(str.strip, lines), "")
-    lines.give_back(0)
+    header = next((line for line in lines if line.strip() and not line.startswith("sep=")), "")
+    lines.give_back(-1)
     rows = csv.reader(lines, delimiter=_delimiter(header, columns), strict=True)
-    number = 1
+    number = len(lines.row) + 1
+    lines.row.clear()
     while True:
         cells: list[str] | str | None
         try:

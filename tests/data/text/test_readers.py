@@ -206,6 +206,9 @@ TAKEN = {
     "repeated but unused": ("d.csv", b"x,body,x\n1,a,2\n", {}, [((), "a")]),
     "repeated and off": ("d.csv", b"date,body,date\n1,a,2\n", {"date": None}, [((), "a")]),
     "repeated key, unused": ("d.jsonl", b'{"x": 1, "body": "a", "x": 2}', {}, [((), "a")]),
+    "Excel's line": ("d.csv", b"sep=;\r\nbody;labels\r\na;b\r\n", {}, [(("b",), "a")]),
+    "space before": ("d.csv", b"\n \nid,body\n1,a\n", {}, [((), "a")]),
+    "an index of pandas'": ("d.csv", b",body\n0,a\n", {"id": ""}, [((), "a")]),
     "one id": ("d.csv", b"id,body\n7,a\n7,b\n", {}, [((), "a"), ((), "b")]),
 }
 
@@ -296,6 +299,13 @@ def test_stray_bytes_in_a_file_that_is_utf8(tmp_path):
     assert reason.endswith("read as UTF-8 with bytes of cp1252")
 
 
+def test_a_byte_order_mark_is_believed_in_spite_of_stray_bytes(tmp_path):
+    (tmp_path / "d.csv").write_bytes(b"\xef\xbb\xbfbody\ncaf\xe9\n\xfcber\nna\xefve\n")
+    texts, [(_, reason, _)] = remarked(tmp_path / "d.csv")
+    assert texts == ["café", "über", "naïve"]
+    assert reason.endswith("read as UTF-8 with bytes of cp1252")
+
+
 def test_a_guess_is_made_once_by_a_part_of_the_file(tmp_path, monkeypatch):
     import charset_normalizer
 
@@ -325,9 +335,9 @@ LEFT_OUT = {
     "a stray quote": ("d.csv", b'body\na\n"b"c\nd\n', ["a", "d"], [(3, "must be CSV")]),
     "an open quote": (
         "d.csv",
-        b'id;body\n1;"a\n' + b"".join(b"%d;b\n" % line for line in range(3, 99)),
-        ["b"] * 96,
-        [(2, "must be CSV")],
+        b'sep=;\n\nid;body\n1;"a\n' + b"".join(b"%d;b\n" % line for line in range(5, 99)),
+        ["b"] * 94,
+        [(4, "must be CSV")],
     ),
     "open quotes": ("d.csv", b'body\n"a\n"b\n"c\nd', ["d"], [(2, "must"), (3, ""), (4, "must")]),
     "behind a quoted line end": (
