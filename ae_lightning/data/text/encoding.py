@@ -42,8 +42,9 @@ class Encoding:
 def encoding_of(path: Path) -> Encoding:
     """The encoding of a file by its byte-order mark, UTF-8 if it is that, otherwise a guess.
 
-    A file with its mark or with more lines in UTF-8 than in another encoding is UTF-8, and its
-    stray bytes are taken as cp1252. One pass over the lines, and a guess by a sample of bounded size.
+    A file with the mark of UTF-8, or with at least as many lines in it as in others beside ASCII,
+    is UTF-8, and its stray bytes are taken as cp1252. It takes one pass over the lines, and a guess
+    a sample of bounded size.
 
     Raises:
         UserError: the file cannot be opened.
