@@ -1,10 +1,11 @@
 """Atomic writes: folders and files that appear whole or not at all."""
 
+import csv
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,31 @@ def write_json(content: Any, path: Path) -> None:
     """Write ``content`` as indented JSON, whole or not at all."""
     with replaced_file(path) as partial:
         partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def csv_table(path: Path, columns: Iterable[str]) -> Iterator[Callable[[Iterable[Any]], None]]:
+    """Open a CSV file with a header for :func:`inert` cells; gives the function that adds a row."""
+    # A file's name may be no UTF-8; in a table for people it need not be recovered.
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+
+        def add(cells: Iterable[Any]) -> None:
+            table.writerow(map(inert, cells))
+
+        add(columns)
+        yield add
+
+
+def inert(cell: Any) -> Any:
+    """``cell`` behind an apostrophe if it is text that a spreadsheet would run as a formula."""
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
 
 
 def rounded(content: Any, digits: int = 6) -> Any:

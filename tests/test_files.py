@@ -1,3 +1,4 @@
+import csv
 import resource
 import signal
 import subprocess
@@ -7,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from ae_lightning.files import replaced, replaced_file, write_json
+from ae_lightning.files import csv_table, inert, replaced, replaced_file, write_json
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.layers.dense import DenseSpec
 
@@ -118,3 +119,31 @@ def test_a_full_disk_while_saving_a_model_leaves_nothing(tmp_path, there_before)
     assert torch.equal(
         checkpoint.load(folder).layers[0].encoder.weight, stack.layers[0].encoder.weight
     )
+
+
+FORMULAS = ("=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "-", "=", "--text:0")
+HARMLESS = ("", "a", "1.5", "-1.5", "+2", "-1e-9", "-inf", "a=1", "'=1", "ü-1", -1, -1.5, None)
+
+
+@pytest.mark.parametrize("cell", FORMULAS)
+def test_a_spreadsheet_runs_no_cell(cell):
+    assert inert(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize("cell", HARMLESS)
+def test_numbers_and_plain_text_stay_what_they_are(cell):
+    assert inert(cell) is cell
+
+
+def test_a_table_for_people(tmp_path):
+    with csv_table(tmp_path / "t.csv", ("name", "=figure")) as add:
+        add(("=1", -2))
+        add(("a\nb", "-2.5"))
+        add(("\udcff", None))
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
+        assert [*csv.reader(file)] == [
+            ["name", "'=figure"],
+            ["'=1", "-2"],
+            ["a\nb", "-2.5"],
+            ["\\udcff", ""],
+        ]

@@ -68,20 +68,20 @@ class ImageFolder(Dataset):
 class Columns(FrozenModel):
     """Fields of a document: columns of a CSV, keys of a JSON line.
 
-    ``title``, ``date`` and ``labels`` may be absent from the data. Several labels in one CSV cell
-    are separated by ``separator``.
+    All but ``text`` may be absent from the data, or are not read if they are null. Several labels
+    in one CSV cell are separated by ``separator``.
     """
 
-    id: str = "id"
-    title: str = "title"
+    id: str | None = "id"
+    title: str | None = "title"
     text: str = "body"
-    date: str = "date"
-    labels: str = "labels"
-    separator: str = ";"
+    date: str | None = "date"
+    labels: str | None = "labels"
+    separator: Annotated[str, Field(min_length=1)] = ";"
 
 
 class Documents(Dataset):
-    """Documents: JSON lines (.jsonl), CSV (.csv) or a folder of .txt, a subfolder per label.
+    """Documents: JSON lines (.jsonl), CSV (.csv, .tsv) or a folder of .txt, a subfolder per label.
 
     Those dated up to ``until`` (that day included) are trained on, later ones tested; without
     ``until`` a share ``test`` of them, drawn with ``seed``, is tested, and so is drawn which of

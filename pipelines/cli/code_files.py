@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ae_lightning.errors import UserError
-from ae_lightning.files import replaced_file
+from ae_lightning.files import inert, replaced_file
 
 Floats = NDArray[np.float32]
 INPUT, PREFIX = "input", "code_"
@@ -60,7 +60,8 @@ def _parquet(path: Path, names: Sequence[str], codes: Floats) -> None:
 
 def _csv(path: Path, names: Sequence[str], codes: Floats) -> None:
     # Nine digits: as many as a float32 needs to come back the same.
-    _frame(names, codes).to_csv(path, index=False, float_format="%.9g", lineterminator="\n")
+    frame = _frame([*map(inert, names)], codes)
+    frame.to_csv(path, index=False, float_format="%.9g", lineterminator="\n")
 
 
 def _npy(path: Path, names: Sequence[str], codes: Floats) -> None:

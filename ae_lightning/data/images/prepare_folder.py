@@ -1,6 +1,5 @@
 """Preparation of image files as arrays: read in parallel, written one after another."""
 
-import csv
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from ae_lightning.data.images.prepare_arrays import (
 from ae_lightning.data.npy_writer import rows_in_block, write_blocks
 from ae_lightning.data.parallel import Map, workers
 from ae_lightning.errors import UserError
+from ae_lightning.files import csv_table
 
 FILES = 64  # at most, that a process reads at a time
 
@@ -53,7 +53,9 @@ def write_folder(
                 raise _none_left(dataset.path, split, files[0], skipped)
             rows[split] = drawn[[file not in skipped for file in files]]
             _write_rows(folder, split, rows[split], listing)
-    _write_skipped(folder / "skipped.csv", skipped)
+    with csv_table(folder / "skipped.csv", ("file", "reason")) as add:
+        for row in sorted(skipped.items()):
+            add(row)
     counts = {split: len(read) for split, read in rows.items()}
     meta = {"kind": dataset.kind, "shape": dataset.shape, "classes": listing.classes}
     write_meta(folder, meta | {"images": counts, "skipped": len(skipped)})
@@ -89,11 +91,3 @@ def _write_rows(folder: Path, split: str, rows: Rows, listing: Listing) -> None:
         write_blocks(folder / f"{split}_labels.npy", [labels], (), dtype)
     with (folder / f"{split}_files.jsonl").open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(json.dumps(listing.files[row]) + "\n" for row in rows)
-
-
-def _write_skipped(path: Path, skipped: Mapping[str, str]) -> None:
-    # A file's name may be no UTF-8; in a table for people it need not be recovered.
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["file", "reason"])
-        table.writerows(sorted(skipped.items()))

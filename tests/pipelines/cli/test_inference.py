@@ -91,13 +91,14 @@ def test_texts_of_every_form(artifacts, notes, ae):
         (["pca-5", "nan.npy", "-o", "x.npy"], "nan.npy: images: must be finite, found nan"),
         (["pca-5", "no.npy", "-o", "x.npy"], "no.npy: must be an array that numpy.save wrote"),
         (["pca-5", "--text", "crude", "-o", "x.npy"], "--text: is for documents"),
-        (["text", "-o", "x.npy"], "text: found no input; give .txt, .jsonl or .csv files"),
+        (["text", "-o", "x.npy"], "text: found no input; give .txt, .jsonl, .csv or .tsv"),
         (["text", "crude oil", "-o", "x.npy"], "crude oil: no such file or folder; correct it"),
         (["text", "blank.txt", "-o", "x.npy"], "blank.txt: must not be empty; leave it out"),
-        (["text", "latin.txt", "-o", "x.npy"], "latin.txt: line 1: must be UTF-8 text"),
+        (["text", "nul.txt", "-o", "x.npy"], "nul.txt: must be text, found a NUL at character 4"),
+        (["text", "few.csv", "-o", "x.npy"], "few.csv: line 3: must have 2 cells"),
         (["text", "--text", "crude", "--text", "", "-o", "x.npy"], "--text:1: must not be empty"),
         (["text", "--text", "zebra", "-o", "x.npy"], "found 'zebra'; leave it out (--skip leaves"),
-        (["text", "all.npy", "-o", "x.npy"], "all.npy: documents must be in a .jsonl file"),
+        (["text", "all.npy", "-o", "x.npy"], "all.npy: documents must be in a .jsonl, .csv"),
     ],
 )  # fmt: skip
 def test_mistakes_write_nothing(arguments, line, scans, ae):
@@ -110,7 +111,8 @@ def test_mistakes_write_nothing(arguments, line, scans, ae):
     np.save("nan.npy", images)
     Path("no.npy").write_bytes(b"no array")
     Path("blank.txt").write_text(" \n")
-    Path("latin.txt").write_bytes(b"caf\xe9")
+    Path("nul.txt").write_bytes(b"caf\0")
+    Path("few.csv").write_text("id;body\n1;oil\n2\n")
     before = sorted(Path().rglob("*"))
     status, output, errors = ae("encode", *arguments)
     assert (status, output, errors.count("\n")) == (2, "", 1)
@@ -130,6 +132,19 @@ def test_what_cannot_be_read_may_be_skipped(scans, images, ae):
     status, output, errors = ae("encode", "text", "--text", "", "--skip", "--json")
     assert (status, output) == (2, "")
     assert "text: none of the inputs could be read" in errors
+
+
+def test_rows_that_cannot_be_read_may_be_skipped(artifacts, ae):
+    rows = "body;more\ncrude “oil”;1\nfew cells\nwheat;2\n"
+    Path("rows.csv").write_bytes(rows.encode("cp1252"))
+    status, output, errors = ae("encode", "text", "rows.csv", "--skip", "--json")
+    assert (status, [row["input"] for row in json.loads(output)]) == (
+        0,
+        ["rows.csv:2", "rows.csv:4"],
+    )
+    guess, few = errors.splitlines()
+    assert guess == "ae: rows.csv: should be UTF-8, found other bytes; read as cp1252"
+    assert few.startswith("ae: rows.csv: line 3: must have 2 cells as the header has, found 1")
 
 
 def test_altered_weights_need_a_word(scans, ae):
