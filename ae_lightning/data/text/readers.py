@@ -2,11 +2,11 @@
 
 import csv
 import json
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ae_lightning.config.datasets import Columns
+from ae_lightning.data.file_tree import file_tree, printable
 from ae_lightning.data.sources import checksums
 from ae_lightning.data.text.schema import (
     Document,
@@ -137,21 +137,30 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 def text_files(folder: Path, columns: Columns) -> Iterator[Document]:
     """Every .txt file in and below a folder, named by its path; folders on the way are its labels.
 
-    Hidden files and folders are passed over. The file's name is the title and no part of the text.
+    Links are followed. The file's name is the title and no part of the text.
+
+    Raises:
+        UserError: something there cannot be read; names the first, and why.
     """
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if name.lower().endswith(".txt") and not name.startswith("."):
-                path = Path(parent, name)
-                inside = path.relative_to(folder)
-                yield Document(
-                    id=whole(inside.as_posix()),
-                    title=whole(path.stem),
-                    text="".join(line for _, line in lines(path)),
-                    labels=unique_labels(list(inside.parent.parts)),
-                    place=str(path),
-                )
+    tree = file_tree(folder)
+    for name, why in sorted((tree.left_out | tree.again).items()):
+        raise UserError(f"{folder / printable(name)}: {why}; mend or remove it")
+    for name in sorted(tree.files, key=_files_first):
+        if name.lower().endswith(".txt"):
+            path, inside = folder / name, PurePosixPath(name)
+            yield Document(
+                id=whole(name),
+                title=whole(path.stem),
+                text="".join(line for _, line in lines(path)),
+                labels=unique_labels(list(inside.parent.parts)),
+                place=str(path),
+            )
+
+
+def _files_first(name: str) -> list[tuple[bool, str]]:
+    """Sorts the files of a folder before those of its subfolders."""
+    *folders, file = name.split("/")
+    return [*((True, folder) for folder in folders), (False, file)]
 
 
 FOLDER = "folder"
