@@ -54,12 +54,11 @@ def file_tree(folder: Path) -> FileTree:
         tree.folders.append(inside)
         for entry in entries:
             path = f"{inside}/{entry.name}" if inside else entry.name
+            why = "is neither a file nor a folder"
             try:
                 kind = entry.stat().st_mode
-            except OSError as error:
-                kind, why = 0, f"is a link that leads nowhere ({error.strerror})"
-            else:
-                why = "is neither a file nor a folder"
+            except OSError as error:  # a link that leads nowhere, or a path that is too long
+                kind, why = 0, f"cannot be reached ({error.strerror})"
             if entry.name.startswith(".") or (stat.S_ISDIR(kind) and _helps(entry.name)):
                 continue
             if stat.S_ISDIR(kind):  # folders proper go before those behind links
