@@ -70,5 +70,5 @@ def _trouble(path: Path) -> str | None:
 
 def _ignored(root: Path, path: Path) -> bool:
     """Whether ``.dvcignore`` names a path."""
-    command = [*dvc.COMMAND, "check-ignore", "--quiet", os.fsencode(path)]
+    command = [*dvc.COMMAND, "check-ignore", "--quiet", str(path)]
     return subprocess.run(command, cwd=root, capture_output=True).returncode == 0

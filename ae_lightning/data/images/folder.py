@@ -71,8 +71,8 @@ def list_images(folder: Path) -> Listing:
     if classes and all(map(_part, classes)):
         raise UserError(
             f"{folder}: parts must be subfolders train and test, and val if there is one, with the "
-            f"classes in them; found {', '.join(classes)} that hold images in the place of "
-            "classes; rename or move them, or set path to the one that shall be split"
+            f"classes in them; found {', '.join(map(printable, classes))} in the place of classes; "
+            "rename or move them, or set path to the one that shall be split"
         )
     places = {name: place for place, name in enumerate(classes or [""])}
     labels = np.array([places[name] for name in names], dtype=np.int64)
