@@ -47,8 +47,9 @@ class Images(Dataset):
 class ImageFolder(Dataset):
     """Image files in and below the folder ``path``, brought to ``size`` (height, width).
 
-    Subfolders are classes. If two of them are called ``train`` and ``test``, they are the parts,
-    and their subfolders the classes; otherwise a share ``test`` of all is tested. The test and
+    Subfolders are classes. If they are called ``train``, ``test`` and perhaps ``val``, or much so,
+    they are the parts, and their subfolders the classes; without ``val`` so many training images as
+    ``validation`` says are set aside. Otherwise a share ``test`` of all is tested. The test and
     validation images are drawn with ``seed``, as a folder is sorted by class and the last images
     would all have one class. They are kept in the order drawn.
     """

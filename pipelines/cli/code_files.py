@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ae_lightning.data.images.arrays import read_npy
 from ae_lightning.errors import UserError
 from ae_lightning.files import inert, replaced_file
 
@@ -30,6 +31,8 @@ def read_codes(path: Path) -> Floats:
     check_ending(path, READERS)
     try:
         return READERS[path.suffix.lower()](path)
+    except UserError:
+        raise
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise UserError(
@@ -84,5 +87,5 @@ WRITERS: dict[str, Callable[[Path, Sequence[str], Floats], None]] = {
 READERS: dict[str, Callable[[Path], Floats]] = {
     ".parquet": lambda path: _columns(pd.read_parquet(path)),
     ".csv": lambda path: _columns(pd.read_csv(path)),
-    ".npy": lambda path: np.load(path, allow_pickle=False),
+    ".npy": lambda path: np.array(read_npy(path)),
 }

@@ -8,6 +8,7 @@ from typing import Self
 import yaml
 
 from pipelines.code_digest import digests
+from pipelines.orchestration import raw_files
 from pipelines.orchestration.dag import CODE, DvcReader, Graph
 from pipelines.orchestration.gpus import Devices, of_this_machine
 from pipelines.orchestration.run_stage import run_stage, stage_timeout
@@ -46,14 +47,18 @@ class Plan:
         DVC is asked once code.yaml is that of this code.
 
         Raises:
-            UserError: A target is unknown, or a variable has a value that it cannot have.
+            UserError: A target is unknown, a variable has a value that it cannot have, or there
+                are raw files that DVC cannot hash.
         """
         with DvcReader(root) as reader:
-            if has_code_stage(root):
+            coded = has_code_stage(root)
+            if coded:
                 digests.refresh(root)
             whole = reader.graph()
             graph, devices = whole.select(targets), of_this_machine(whole.stages)
             timeout = stage_timeout()
+            if coded:
+                raw_files.check(root, graph.stages)
             settled = frozenset() if force else reader.unchanged(graph)
         return cls(root, graph, settled, devices, workers or devices.workers, timeout, force)
 

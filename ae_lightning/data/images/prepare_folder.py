@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ae_lightning.config.datasets import ImageFolder
+from ae_lightning.data.file_tree import printable
 from ae_lightning.data.images.decode import read_pictures
 from ae_lightning.data.images.folder import Listing, Rows, list_images, split_rows
 from ae_lightning.data.images.prepare_arrays import (
@@ -43,7 +44,7 @@ def write_folder(
     rows = split_rows(dataset, listing, f"params.yaml: datasets.{name}")
     count, step = sum(map(len, rows.values())), min(FILES, rows_in_block(dataset.shape))
     share = min(processes or os.cpu_count() or 1, -(-count // step))
-    skipped: dict[str, str] = {}
+    skipped = dict(listing.left_out)
     with workers(share) as map_, progress(name, count) as advance:
         for split, drawn in rows.items():
             files = [listing.files[row] for row in drawn]
@@ -79,7 +80,7 @@ def _images(
 
 def _none_left(path: Path, split: str, file: str, skipped: Mapping[str, str]) -> UserError:
     return UserError(
-        f"{path}: no image of the {split} part can be read; the first is {file}, which "
+        f"{path}: no image of the {split} part can be read; the first is {printable(file)}, which "
         f"{skipped[file]}"
     )
 

@@ -2,14 +2,14 @@
 
 import csv
 import json
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TextIO
 
 from ae_lightning.config.datasets import Columns
+from ae_lightning.data.file_tree import file_tree, printable
 from ae_lightning.data.sources import checksums
 from ae_lightning.data.text.encoding import Encoding, encoding_of, read_text
 from ae_lightning.data.text.schema import (
@@ -222,30 +222,36 @@ def _delimiter(header: str, columns: Columns) -> str:
 def text_files(folder: Path, columns: Columns) -> Iterator[Document | Remark]:
     """Every .txt file in and below a folder, named by its path; folders on the way are its labels.
 
-    Hidden files and folders are passed over. The file's name is the title and no part of the text.
+    Links are followed. The file's name is the title and no part of the text.
     """
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if name.lower().endswith(".txt") and not name.startswith("."):
-                yield from _text_file(Path(parent, name), folder)
+    tree = file_tree(folder)
+    for name, why in sorted((tree.left_out | tree.again).items()):
+        yield Remark(str(folder / printable(name)), f"{why}; mend or remove it")
+    for name in sorted(tree.files, key=_files_first):
+        if name.lower().endswith(".txt"):
+            yield from _text_file(folder / name, PurePosixPath(name))
 
 
-def _text_file(path: Path, folder: Path) -> Iterator[Document | Remark]:
+def _text_file(path: Path, inside: PurePosixPath) -> Iterator[Document | Remark]:
     try:
         text, encoding = read_text(path)
     except UserError as error:
         yield Remark(str(path), str(error).removeprefix(f"{path}: "))
         return
     yield from guesses(path, encoding)
-    inside = path.relative_to(folder)
     yield Document(
-        id=whole(inside.as_posix()),
+        id=whole(str(inside)),
         title=whole(path.stem),
         text=text,
         labels=unique_labels(list(inside.parent.parts)),
         place=str(path),
     )
+
+
+def _files_first(name: str) -> list[tuple[bool, str]]:
+    """Sorts the files of a folder before those of its subfolders."""
+    *folders, file = name.split("/")
+    return [*((True, folder) for folder in folders), (False, file)]
 
 
 FOLDER = "folder"

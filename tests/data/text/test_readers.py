@@ -81,6 +81,37 @@ def test_a_folder_of_text_files(tmp_path):
     ]
 
 
+def test_labels_may_be_links_to_folders(tmp_path):
+    files(tmp_path / "in", b=b"beta", sport__a=b"alpha")
+    files(tmp_path / "pool", c=b"gamma", deep__d=b"delta")
+    (tmp_path / "in" / "art").symlink_to("../pool")
+    (tmp_path / "in" / "sport" / "up").symlink_to("..")
+    assert parts(tmp_path / "in") == [
+        ("b.txt", "b", "beta", None, ()),
+        ("art/c.txt", "c", "gamma", None, ("art",)),
+        ("art/deep/d.txt", "d", "delta", None, ("art", "deep")),
+        ("sport/a.txt", "a", "alpha", None, ("sport",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "said"),
+    [
+        ("gone.txt", "away.txt", r"gone\.txt: cannot be reached \(No such file"),
+        ("gone", "away", "gone: cannot be reached"),
+        ("x\ny.txt", "away", r"x\\ny\.txt: cannot be reached"),
+        ("twin", "sport", "twin: leads to sport, which is taken once"),
+        ("device.txt", "/dev/zero", "is neither a file nor a folder; mend or remove it"),
+    ],
+)
+def test_links_that_would_lose_a_document_get_one_line(tmp_path, name, target, said):
+    files(tmp_path, sport__a=b"alpha")
+    (tmp_path / name).symlink_to(target)
+    with pytest.raises(UserError, match=said) as caught:
+        parts(tmp_path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
 @pytest.mark.parametrize("name", ["d.jsonl", "d.csv", "d/x.txt"])
 def test_a_byte_order_mark_is_dropped(tmp_path, name):
     content = {"d.jsonl": '{"body": "oil"}', "d.csv": "body\noil\n", "d/x.txt": "oil"}[name]
