@@ -73,7 +73,7 @@ def _known() -> Iterator[str]:
     for name, value in os.environ.items():
         if _VARIABLE.search(name) and not value.startswith(("http", "/", "~", ".")):
             yield from _long(value, TOKEN)
-        if "@" in value:
+        if "@" in value and not re.search(r"\s", value):
             _, _, password = _user(value.rpartition("://")[2]).partition(":")
             for text in (password, unquote(password), quote(password, safe="")):
                 yield from _long(text)

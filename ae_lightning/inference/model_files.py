@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -18,6 +18,7 @@ import torch
 from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from ae_lightning.artifacts import PREPARED, checked_name, shortened, within
 from ae_lightning.config.params import first_line
@@ -118,7 +119,7 @@ def check_classifier(folder: Path, run: str | None, stage: str) -> None:
         said = ClassifierFile.model_validate(read_json(folder / "model.json"))
         stack = _check_stack(folder / LAYERS)
         name = f"{checked_name(run or said.best, 'run')}.safetensors"
-        with torch.device("meta"):
+        with _Shapes():
             declared = _shapes(Classifier(stack, len(said.classes)))
         found = _stored(folder / name)
         wanted = {key: declared[key] for key in declared if key in found or "head" in key}
@@ -201,7 +202,7 @@ def _check_stack(folder: Path) -> Stack:
     model = checkpoint.ModelFile.model_validate(content)
     for number, spec in enumerate(model.layers, start=1):
         _check_spec(number, spec)
-    with torch.device("meta"):
+    with _Shapes():
         stack = checkpoint.build(model.layers)
     declared = {
         f"layer-{number}.safetensors": _shapes(layer)
@@ -237,6 +238,26 @@ def _check_first(folder: Path, model: checkpoint.ModelFile) -> None:
     found = _stored(folder / name)
     sizes = [spec.inputs for spec in model.layers[:1]] or [prod(found.get(vector, (0,)))]
     _check_same(name, found, {vector: (*sizes,)} | dict.fromkeys(squares, (*sizes, *sizes)))
+
+
+class _Shapes(TorchFunctionMode):
+    """A block in which nets have shapes alone: no storage, and no initial weights.
+
+    Initialising on the device ``meta`` would import torch's compiler, which takes seconds.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        named = kwargs or {}
+        if func.__name__.endswith("_") and not func.__name__.endswith("__"):
+            return args[0] if args else named["tensor"]
+        with torch.device("meta"):
+            return func(*args, **named)
 
 
 def _shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:

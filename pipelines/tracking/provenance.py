@@ -149,9 +149,7 @@ def is_first_rank() -> bool:
 
 def as_text(value: Any) -> str:
     """A parameter's value without secrets: text and paths as they are, anything else as JSON."""
-    return redact(
-        str(value) if isinstance(value, str | Path) else json.dumps(value, default=str)
-    )
+    return redact(str(value) if isinstance(value, str | Path) else json.dumps(value, default=str))
 
 
 def _relative(path: Path, root: Path) -> Path:
