@@ -87,12 +87,14 @@ def test_every_command_with_a_name_needs_what_ae_code_writes_for_it():
 
 
 @pytest.fixture
-def attacked(tmp_path, monkeypatch):
-    """A checkout whose params.yaml has a command and a path as names."""
+def attacked(tmp_path, monkeypatch, request):
+    """A checkout whose params.yaml has a command or a path as a name."""
     subprocess.run(["git", "clone", "-q", str(ROOT), "p"], cwd=tmp_path, check=True)
     project = tmp_path / "p"
     dataset = {"kind": "npy", "path": "data/x", "validation": 2}
-    settings = {"datasets": {"a; touch PWNED": dataset, "../../precious": dataset}}
+    sections = {"layers": {}, "variants": {}, "classifiers": {}}
+    sections |= {"repeats": {"variants": [], "seeds": [0]}}
+    settings = {"datasets": {request.param: dataset}, **sections}
     (project / "params.yaml").write_text(yaml.safe_dump(settings))
     (project / "dvc.lock").unlink()
     (project / "data/x").mkdir(parents=True)
@@ -107,17 +109,23 @@ def attacked(tmp_path, monkeypatch):
     return project
 
 
+SHELL, PATH = "a; touch PWNED", "../../precious"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "command",
+    ("attacked", "command"),
     [
-        ["ae", "prepare", "../../precious"],
-        ["ae", "code"],
-        ["ae", "flow"],
-        ["dvc", "repro"],
-        ["dvc", "repro", "-s", "prepare@a; touch PWNED"],
-        ["dvc", "repro", "prepare@a; touch PWNED"],
+        (SHELL, ["ae", "prepare", SHELL]),
+        (SHELL, ["ae", "flow"]),
+        (SHELL, ["dvc", "repro"]),
+        (SHELL, ["dvc", "repro", "-s", f"prepare@{SHELL}"]),
+        (PATH, ["ae", "prepare", PATH]),
+        (PATH, ["ae", "flow"]),
+        (PATH, ["dvc", "repro"]),
+        (PATH, ["dvc", "repro", f"prepare@{PATH}"]),
     ],
+    indirect=["attacked"],
 )
 def test_no_shell_and_no_folder_sees_such_a_name(attacked, command):
     done = subprocess.run(command, capture_output=True, text=True)
