@@ -10,7 +10,7 @@ import gc
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -34,11 +34,11 @@ def install() -> None:
     """
     if f"{SERVER}.app" not in sys.modules:
         return
-    from starlette.requests import Request
+    from fastapi import Request
 
     most, server = limit(), sys.modules[SERVER]
     server.invocations = guarded(server.invocations)  # type: ignore[attr-defined]
-    Request.stream = bounded(Request.stream, most)  # type: ignore[method-assign]
+    Request.body = bounded(most)  # type: ignore[method-assign, assignment]
 
 
 def limit() -> int:
@@ -53,21 +53,21 @@ def limit() -> int:
     return int(text) << 20
 
 
-def bounded(stream: Callable[[Any], AsyncIterator[bytes]], most: int) -> Any:
-    """Starlette's reader of a request's body, which gives up after ``most`` bytes."""
+def bounded(most: int) -> Callable[[Any], Awaitable[bytes]]:
+    """Starlette's ``Request.body``, which gives up after ``most`` bytes."""
 
-    @functools.wraps(stream)
-    async def counted(self: Any) -> AsyncIterator[bytes]:
-        from starlette.exceptions import HTTPException
+    async def body(self: Any) -> bytes:
+        from fastapi import HTTPException
 
-        count = 0
-        async for chunk in stream(self):
+        chunks, count = [], 0
+        async for chunk in self.stream():
             count += len(chunk)
             if count > most:
                 raise HTTPException(413, f"body: must have at most {most:,} bytes ({LIMIT})")
-            yield chunk
+            chunks.append(chunk)
+        return b"".join(chunks)
 
-    return counted
+    return body
 
 
 def guarded(invocations: Invocations) -> Invocations:

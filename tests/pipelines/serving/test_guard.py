@@ -8,9 +8,9 @@ import mlflow.pyfunc
 import numpy as np
 import psutil
 import pytest
+from fastapi import Request
+from fastapi.testclient import TestClient
 from mlflow.pyfunc import scoring_server
-from starlette.requests import Request
-from starlette.testclient import TestClient
 
 from ae_lightning import load
 from ae_lightning.errors import UserError
@@ -64,7 +64,7 @@ def served(tmp_path_factory):
         patch.setenv(guard.LIMIT, "2")
         patch.setitem(sys.modules, f"{guard.SERVER}.app", ModuleType("app"))
         patch.setattr(scoring_server, "invocations", scoring_server.invocations)
-        patch.setattr(Request, "stream", Request.stream)
+        patch.setattr(Request, "body", Request.body)
         with TestClient(scoring_server.init(mlflow.pyfunc.load_model(str(root / "model")))) as one:
             yield one
 
@@ -116,6 +116,6 @@ def test_the_limit_is_a_number(monkeypatch, text):
 
 def test_elsewhere_nothing_is_changed(monkeypatch):
     monkeypatch.delitem(sys.modules, f"{guard.SERVER}.app", raising=False)
-    before = Request.stream, scoring_server.invocations
+    before = Request.body, scoring_server.invocations
     guard.install()
-    assert (Request.stream, scoring_server.invocations) == before
+    assert (Request.body, scoring_server.invocations) == before
