@@ -1,6 +1,9 @@
 """Paths of the stages' artifacts; dvc.yaml names the same ones."""
 
+import re
 from pathlib import Path
+
+from ae_lightning.errors import UserError
 
 ARTIFACTS = Path("artifacts")
 PREPARED = ARTIFACTS / "prepared"
@@ -17,7 +20,35 @@ GRADES = ARTIFACTS / "grades"
 LABELS = ARTIFACTS / "labels"
 RESUME = ARTIFACTS / "resume"
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""Names of datasets, layers, variants, classifiers and runs: a shell and a path take them as they
+are, and none leaves its folder."""
 
-def within(root: Path, folder: Path) -> Path:
-    """The ``folder`` of a project whose artifacts are in ``root``."""
-    return root / folder.relative_to(ARTIFACTS)
+
+def checked_name(name: object, where: str = "name") -> str:
+    """``name`` itself, if it is one that a command and a path may hold.
+
+    Raises:
+        UserError: it is not; ``where`` begins the line.
+    """
+    if isinstance(name, str) and NAME.fullmatch(name):
+        return name
+    raise UserError(
+        f"{where}: must be letters (a to z), digits, '.', '_' and '-', beginning with a letter or "
+        f"digit, at most 100 of them, found {shortened(name)}; choose another name"
+    )
+
+
+def shortened(value: object, most: int = 80) -> str:
+    """``repr`` of a value that may be of any length."""
+    text = repr(value[:most] if isinstance(value, str) else value)
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def within(root: Path, folder: Path, *names: str) -> Path:
+    """The ``folder`` of a project whose artifacts are in ``root``, or what ``names`` in it.
+
+    Raises:
+        UserError: a name could lead elsewhere; see :func:`checked_name`.
+    """
+    return (root / folder.relative_to(ARTIFACTS)).joinpath(*map(checked_name, names))

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from ae_lightning.artifacts import checked_name
 from ae_lightning.config.datasets import AnyDataset, Documents, FrozenModel
 from ae_lightning.config.layers import Layer
 from ae_lightning.config.variants import Repeats, Variant, rules
@@ -166,21 +167,39 @@ def load(path: Path = Path("params.yaml")) -> Params:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path}: not found; run this in the project's folder") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     return parse(content, str(path))
 
 
 def parse(content: Any, where: str = "params.yaml") -> Params:
     """Validate what ``params.yaml`` holds; ``where`` begins the error's line."""
+    check_names(content, where)
     try:
         return Params.model_validate(content)
     except ValidationError as error:
         raise UserError(f"{where}: {first_line(error)}") from error
 
 
+NAMED = ("datasets", "layers", "variants", "classifiers")
+"""Sections whose keys become words of commands and names of folders."""
+
+
+def check_names(content: Any, where: str) -> None:
+    """Refuse names of items that a shell or a path would read as more than a name.
+
+    Raises:
+        UserError: the first of them.
+    """
+    for section in NAMED:
+        items = content.get(section) if isinstance(content, dict) else None
+        for name in items if isinstance(items, dict) else ():
+            checked_name(name, f"{where}: {section}")
+
+
 def pick(table: dict[str, Any], name: str, what: str) -> Any:
     """``table[name]``, or a UserError that offers the nearest names."""
+    checked_name(name, what)
     try:
         known(name, table, f"params.yaml: {what}s", what)
     except ValueError as error:

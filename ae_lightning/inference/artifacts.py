@@ -3,7 +3,6 @@
 Needs neither ``params.yaml`` nor training's libraries.
 """
 
-import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -16,10 +15,16 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from ae_lightning.artifacts import EVALUATION, MODELS, PREPARED, within
+from ae_lightning.artifacts import EVALUATION, MODELS, within
 from ae_lightning.config.params import load, pick
 from ae_lightning.data.prepared import SPLITS, PreparedDataset
 from ae_lightning.errors import UserError
+from ae_lightning.inference.model_files import (
+    check_finite,
+    check_stack,
+    open_prepared,
+    read_model,
+)
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack
 
@@ -49,8 +54,8 @@ def prepared(name: str, artifacts: Path) -> PreparedDataset:
     Raises:
         UserError: there is no such variant, it was not trained, or its data are absent.
     """
-    model = within(artifacts, MODELS) / name
-    if not (model / "model.json").is_file():
+    model = within(artifacts, MODELS, name)
+    if not (model / "model.json").exists():
         raise _absent(name, artifacts)
     return _data(model)
 
@@ -64,21 +69,25 @@ def open_variant(
 ) -> ModelArtifacts:
     """Load variant ``name``, which must be on ``examples`` (documents, images), if they are named.
 
-    ``verify`` is given each folder that its codes depend on, before it is read, and its stage.
+    ``verify`` is given all that its codes depend on, before the net is read, and its stage.
 
     Raises:
         UserError: there is no such variant, it was not trained, its data are absent, or it is on
             something else.
     """
     data = prepared(name, artifacts)
-    model = within(artifacts, MODELS) / name
+    model, stage = within(artifacts, MODELS, name), f"finetune@{name}"
     if examples and data.examples != examples:
         raise _other(model, data, examples)
     if verify:
-        verify(model, f"finetune@{name}")
-        if data.of_documents:  # their vocabulary says what a text's numbers are
-            verify(data.folder, f"prepare@{data.folder.name}")
-    return ModelArtifacts(model, checkpoint.load(model).eval(), data)
+        verify(model, stage)
+        # The vocabulary of documents says what a text's numbers are.
+        described = data.folder if data.of_documents else data.folder / "meta.json"
+        verify(described, f"prepare@{data.folder.name}")
+    check_stack(model, stage)
+    stack = checkpoint.load(model).eval()
+    check_finite(stack, model, stage)
+    return ModelArtifacts(model, stack, data)
 
 
 def saved_codes(
@@ -123,13 +132,8 @@ def stale(trained: ModelArtifacts, must: str, found: Any) -> UserError:
 
 
 def _data(model: Path) -> PreparedDataset:
-    try:
-        name = json.loads((model / "model.json").read_text(encoding="utf-8"))["data"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{model}: no usable model here ({error!r}); run: dvc repro finetune@{model.name}"
-        ) from error
-    return PreparedDataset.open(within(model.parents[1], PREPARED) / str(name))
+    name = read_model(model, f"finetune@{model.name}")["data"]
+    return open_prepared(model.parents[1], name)
 
 
 def _absent(name: str, artifacts: Path) -> UserError:

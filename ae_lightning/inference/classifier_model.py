@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ae_lightning.artifacts import ARTIFACTS, CLASSIFIERS, PREPARED, within
+from ae_lightning.artifacts import ARTIFACTS, CLASSIFIERS, within
 from ae_lightning.config.classifiers import load_classifiers
 from ae_lightning.config.params import pick
 from ae_lightning.data.prepared import PreparedDataset
@@ -21,6 +21,12 @@ from ae_lightning.inference.artifacts import ModelArtifacts
 from ae_lightning.inference.checks import checked_labels
 from ae_lightning.inference.images import ImageModel
 from ae_lightning.inference.model import Floats
+from ae_lightning.inference.model_files import (
+    check_classifier,
+    check_finite,
+    open_prepared,
+    read_model,
+)
 from ae_lightning.inference.verify import check_recorded
 from ae_lightning.nn.classifier import ClassifierCheckpoint
 
@@ -75,7 +81,7 @@ class ClassifierModel(ImageModel):
 
 def is_classifier(name: str, artifacts: Path) -> bool:
     """Whether params.yaml beside ``artifacts``, or what is in it, has a classifier of that name."""
-    if (within(artifacts, CLASSIFIERS) / name / "model.json").is_file():
+    if (within(artifacts, CLASSIFIERS, name) / "model.json").exists():
         return True
     params = artifacts.parent / "params.yaml"
     return params.exists() and name in load_classifiers(params)
@@ -90,19 +96,25 @@ def open_classifier(
         UserError: there is no such classifier or run (the nearest names are offered), it was not
             trained, or its files are absent or altered.
     """
-    folder, params = within(artifacts, CLASSIFIERS) / name, artifacts.parent / "params.yaml"
-    if not (folder / "model.json").is_file():
+    folder, params = within(artifacts, CLASSIFIERS, name), artifacts.parent / "params.yaml"
+    if not (folder / "model.json").exists():
         known = load_classifiers(params) if params.exists() else {}
         pick(known, name, "classifier")
         raise UserError(f"{folder}: not trained yet; run: ae flow {name}")
+    stage = f"supervise@{name}"
+    data = open_prepared(artifacts, read_model(folder, stage)["data"])
     if verify:
-        check_recorded(folder, f"supervise@{name}")
+        check_recorded(folder, stage)
+        check_recorded(data.folder / "meta.json", f"prepare@{data.folder.name}")
+    check_classifier(folder, None, stage)
     stored = ClassifierCheckpoint.open(folder)
     if run is not None and run not in stored.runs:
         near = get_close_matches(run, stored.runs) or [stored.best]
         raise UserError(
             f"{folder}: unknown run {run!r}; there is {', '.join(near)} among {len(stored.runs)}"
         )
-    return ClassifierModel(
-        stored, PreparedDataset.open(within(artifacts, PREPARED) / stored.data), run
-    )
+    if run is not None:
+        check_classifier(folder, run, stage)
+    model = ClassifierModel(stored, data, run)
+    check_finite(model.net, folder, stage)
+    return model

@@ -19,7 +19,9 @@ LOCK = "dvc.lock"
 def check_recorded(path: Path, stage: str) -> None:
     """Compare ``path``, an output below ``artifacts/`` of a project, with its ``dvc.lock``.
 
-    What the lock does not record passes: a project without DVC, a model that ``ae finetune`` made.
+    A file within an output is compared with the list of files in DVC's cache, if that is here;
+    else the whole output is. What the lock does not record passes: a project without DVC, a model
+    that ``ae finetune`` made.
 
     Raises:
         UserError: the lock has another hash; ``stage`` is what makes it.
@@ -28,13 +30,30 @@ def check_recorded(path: Path, stage: str) -> None:
     root = next((above for above in whole.parents if (above / LOCK).exists()), None)
     if root is None:
         return
-    place = whole.relative_to(root).as_posix()
-    recorded = _outs(root / LOCK).get(place)
+    outs = _outs(root / LOCK)
+    output = next((one for one in (whole, *whole.parents) if _place(one, root) in outs), whole)
+    place = _place(output, root)
+    recorded = outs.get(place)
+    if recorded and output != whole:
+        listed = _listed(root, recorded).get(whole.relative_to(output).as_posix())
+        recorded, path = (listed, path) if listed else (recorded, output)
     if recorded is not None and recorded != (found := _recorded_md5(path)):
         raise UserError(
             f"{path}: must be what dvc.lock records (md5 {recorded[:8]}), found {found[:8]}: it "
             f"was altered; run: dvc checkout --force {place}, or dvc repro {stage}"
         )
+
+
+def _place(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else ""
+
+
+def _listed(root: Path, recorded: str) -> dict[str, str]:
+    """Hashes of a folder's files by their paths in it; empty if DVC's cache has no such list."""
+    path = root / ".dvc" / "cache" / "files" / "md5" / recorded[:2] / recorded[2:]
+    if not path.is_file() or f"{_md5(path)}.dir" != recorded:
+        return {}
+    return {file["relpath"]: file["md5"] for file in json.loads(path.read_bytes())}
 
 
 def _recorded_md5(path: Path) -> str:

@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from ae_lightning.errors import UserError
+from ae_lightning import redact
+from ae_lightning.errors import UserError, one_line
 from pipelines.cli import inference, operations, stages
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ def options(
 
 def main() -> None:
     """Run the command line; a person's mistake is one line on stderr and exit status 2."""
+    redact.install()
     try:
         app()
     except (UserError, OSError, ModuleNotFoundError) as error:
@@ -43,7 +45,7 @@ def main() -> None:
             said = _needs(str(error.name))
         if not said or "--debug" in sys.argv:
             raise
-        print(said, file=sys.stderr)
+        print(one_line(said), file=sys.stderr)
         sys.exit(2)
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from ae_lightning.config.classifiers import Classifier, classifiers
 from ae_lightning.config.environment import Environment
-from ae_lightning.config.params import CodeShape, Params, code_shapes, load
+from ae_lightning.config.params import NAMED, CodeShape, Params, code_shapes, load
 from ae_lightning.errors import UserError
 from ae_lightning.files import replaced_file
 from pipelines.code_digest.normal_form import sha256
@@ -170,6 +170,12 @@ def refresh(root: Path = Path()) -> None:
         UserError: params.yaml has a mistake, or a module is no valid Python.
     """
     project, path = Project.load(root / "params.yaml"), root / FILE
+    for section in NAMED:
+        if dotted := [name for name in getattr(project.params, section) if "." in name]:
+            raise UserError(
+                f"{root / 'params.yaml'}: {section}.{dotted[0]}: DVC reads a dot as the end of a "
+                "key; name it with '-' or '_' instead"
+            )
     text = HEADER + yaml.safe_dump(content(project, Source()), sort_keys=False)
     if not path.exists() or path.read_bytes() != text.encode():
         with replaced_file(path) as partial:

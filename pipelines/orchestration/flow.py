@@ -35,6 +35,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from ae_lightning import redact
 from ae_lightning.errors import UserError
 from pipelines.orchestration.dag import Graph
 from pipelines.orchestration.lock import only_flow
@@ -105,6 +106,7 @@ def serve() -> None:
 @flow
 def stages(targets: list[str], workers: int | None = None, force: bool = False) -> State:
     """Bring the given stages and variants up to date, with all that they stand on."""
+    redact.install()  # a run that a server starts does not come through `ae`
     root = repository_root()
     with only_flow(root):
         plan = _planned.get() or Plan.read(root, targets, workers, force)

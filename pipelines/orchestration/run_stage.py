@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ae_lightning.errors import UserError
+from ae_lightning.redact import redact
 from pipelines.orchestration import dvc
 from pipelines.orchestration.gpus import NONE, VISIBLE, Devices
 from pipelines.orchestration.subprocesses import Group
@@ -68,6 +69,7 @@ def run_stage(
     lines: list[str] = []
 
     def hear(line: str) -> None:
+        line = redact(line)
         lines.append(line)
         if not line.startswith(_NOISE):
             emit(line)

@@ -98,7 +98,7 @@ class ModelEntry:
     @property
     def dataset(self) -> str:
         """The dataset it was trained on."""
-        return str(self.described["data"])
+        return artifacts.checked_name(self.described["data"], f"{self.model}/model.json: data")
 
     @cached_property
     def epochs(self) -> Epochs:
@@ -156,7 +156,11 @@ def everything(tables: Tables, names: Collection[str] | None = None) -> list[Mod
     """
     found = []
     for kind in ORDER:
-        there = {path.parent.name for path in (ARTIFACTS / kind).glob("*/model.json")}
+        there = {
+            artifacts.checked_name(path.parent.name, f"artifacts/{kind}")
+            for path in (ARTIFACTS / kind).glob("*/model.json")
+            if not path.parent.name.startswith(".")  # left by a process that was killed
+        }
         known = [name for name in reversed([*tables.get(kind, ())]) if name in there]
         found += [ModelEntry(kind, name) for name in [*sorted(there - {*known}), *known]]
     if unknown := set(names or ()) - {one.name for one in found}:

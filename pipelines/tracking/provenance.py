@@ -18,6 +18,7 @@ import psutil  # type: ignore[import-untyped,unused-ignore]
 import yaml
 
 from ae_lightning.inference.verify import LOADER
+from ae_lightning.redact import redact
 
 GIT_SECONDS = 30
 CLOCK_SLACK = 5.0  # seconds by which two readings of a process's start may differ
@@ -98,7 +99,7 @@ def tags(inputs: Iterable[Path]) -> dict[str, str]:
         "package.version": version("ae-lightning"),
         "mlflow.user": getpass.getuser(),
         "mlflow.source.type": "LOCAL",
-        "mlflow.source.name": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "mlflow.source.name": redact(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])),
     }
 
 
@@ -147,8 +148,8 @@ def is_first_rank() -> bool:
 
 
 def as_text(value: Any) -> str:
-    """A parameter's value: text and paths as they are, anything else as JSON."""
-    return str(value) if isinstance(value, str | Path) else json.dumps(value, default=str)
+    """A parameter's value without secrets: text and paths as they are, anything else as JSON."""
+    return redact(str(value) if isinstance(value, str | Path) else json.dumps(value, default=str))
 
 
 def _relative(path: Path, root: Path) -> Path:

@@ -8,6 +8,7 @@ from functools import cache, partial
 from typing import TypeVar
 
 from ae_lightning.errors import UserError
+from ae_lightning.redact import redact
 from pipelines.tracking import provenance, store
 from pipelines.tracking.store import Guard
 
@@ -102,8 +103,8 @@ def _search_in(experiment: str, clauses: str) -> list[entities.Run]:
 
 
 def run_tags(tags: Mapping[str, str]) -> list[entities.RunTag]:
-    """Tags as a batch of records takes them."""
-    return [entities.RunTag(key, value) for key, value in tags.items()]
+    """Tags, without secrets, as a batch of records takes them."""
+    return [entities.RunTag(key, redact(value)) for key, value in tags.items()]
 
 
 def tag(run: entities.Run, tags: Mapping[str, str]) -> None:
@@ -121,7 +122,8 @@ def tag_experiment(experiment: str, tags: Mapping[str, str]) -> None:
 
 def lacking(known: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
     """The tags that are not as wanted; a description only if nobody else has written it."""
-    fresh = {key: value for key, value in wanted.items() if known.get(key) != value}
+    plain = {key: redact(value) for key, value in wanted.items()}
+    fresh = {key: value for key, value in plain.items() if known.get(key) != value}
     if NOTE in fresh:
         if not ours(known.get(NOTE), known):
             del fresh[NOTE]

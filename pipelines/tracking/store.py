@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from filelock import FileLock
 
 from ae_lightning.errors import UserError
+from ae_lightning.redact import HIDDEN, redact
 from pipelines.tracking.provenance import repository_root
 
 # Read by MLflow as it is imported; what the user has set stands. MLflow's own defaults would
@@ -97,7 +98,7 @@ def is_server() -> bool:
 
 def shown() -> str:
     """Address of the store, without the user and password that it may have."""
-    return re.sub(r"(?<=://)[^/@]*@", "", uri())
+    return redact(uri()).replace(f"{HIDDEN}@", "")
 
 
 def artifacts() -> str | None:
@@ -172,7 +173,7 @@ def _try(address: str, file: Path | None) -> None:
 
 def first_line(error: Exception) -> str:
     """An error's kind and first line, short enough for one line of a terminal."""
-    return " ".join(f"{type(error).__name__}: {error}".partition("\n")[0].split())[:200]
+    return " ".join(redact(f"{type(error).__name__}: {error}").partition("\n")[0].split())[:200]
 
 
 def _database(address: str) -> Path | None:
