@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from ae_lightning import foreign_variables
 from ae_lightning.errors import UserError
 from pipelines.cli import inference, operations, stages
 
@@ -36,6 +37,7 @@ def options(
 def main() -> None:
     """Run the command line; a person's mistake is one line on stderr and exit status 2."""
     try:
+        foreign_variables.settle()
         app()
     except (UserError, OSError, ModuleNotFoundError) as error:
         said = f"ae: {error}"

@@ -19,12 +19,14 @@ def fetch(
     Example: ae fetch mnist
     """
     from ae_lightning.data.sources import checksums, fetch
+    from ae_lightning.subprocesses import sigterm_exits
 
-    fetch.fetch(datasets or list(checksums.DATASETS))
-    if not datasets:
-        from pipelines.report import plotly_js
+    with sigterm_exits():
+        fetch.fetch(datasets or list(checksums.DATASETS))
+        if not datasets:
+            from pipelines.report import plotly_js
 
-        plotly_js.plotly_js()
+            plotly_js.plotly_js()
 
 
 @app.command()

@@ -29,6 +29,7 @@ import mlflow.models
 import mlflow.pyfunc
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput, RunInfo
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
@@ -95,6 +96,17 @@ def register(model: Path, run: RunInfo, tags: Mapping[str, str]) -> None:
             client.set_registered_model_alias(name, CURRENT, number)
             if not fresh:
                 _tag(client, name, tags)
+
+
+def has_files(name: str) -> bool:
+    """Whether the current version of a model has its files still.
+
+    Raises:
+        UserError: If the store does not answer.
+    """
+    with queries.answering():
+        client = queries.client()
+        return _has_files(client, client.get_model_version_by_alias(name, CURRENT))
 
 
 def describe(name: str, known: RegistryEntry, description: str) -> None:
@@ -229,6 +241,11 @@ def _tag(client: MlflowClient, name: str, tags: Mapping[str, str]) -> None:
 
 
 def _version(client: MlflowClient, name: str, digest: str) -> str | None:
-    """The newest version with that digest."""
+    """The newest version with that digest that has its files."""
     found = client.search_model_versions(f"name = '{name}' and tags.`{DIGEST}` = '{digest}'")
-    return max((str(one.version) for one in found), key=int, default=None)
+    there = (str(one.version) for one in found if _has_files(client, one))
+    return max(there, key=int, default=None)
+
+
+def _has_files(client: MlflowClient, version: ModelVersion) -> bool:
+    return bool(version.model_id and client.list_logged_model_artifacts(version.model_id))

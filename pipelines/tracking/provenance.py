@@ -96,10 +96,18 @@ def tags(inputs: Iterable[Path]) -> dict[str, str]:
         **{legal(f"dvc.{path.as_posix()}"): md5 for path, md5 in dvc_hashes(inputs).items()},
         **({"prefect.flow_run_id": flow} if flow else {}),
         "package.version": version("ae-lightning"),
-        "mlflow.user": getpass.getuser(),
+        "mlflow.user": user(),
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
+
+
+def user() -> str:
+    """The user's name; the number of one without a name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the latter from Python 3.13 on
+        return str(os.getuid())
 
 
 def dvc_hashes(paths: Iterable[Path]) -> dict[Path, str]:
@@ -143,7 +151,7 @@ def is_gone(tags: Mapping[str, str]) -> bool:
 def is_first_rank() -> bool:
     """Whether this process is alone or the first of its group (torchrun, Lightning, SLURM)."""
     ranks = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
-    return all(int(os.environ.get(rank, "0")) == 0 for rank in ranks)
+    return all(int(os.environ.get(rank) or 0) == 0 for rank in ranks)
 
 
 def as_text(value: Any) -> str:

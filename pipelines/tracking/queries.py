@@ -47,9 +47,27 @@ def current(experiment: str) -> list[entities.Run]:
     Raises:
         UserError: If the store does not answer.
     """
+    return [run for run in current_and_parts(experiment) if not is_part(run)]
+
+
+def current_and_parts(experiment: str) -> list[entities.Run]:
+    """The current runs of a dataset and their parts, newest first.
+
+    Raises:
+        UserError: If the store does not answer.
+    """
     with answering():
-        found = _search_in(experiment, CURRENT)
-    return [run for run in found if not part_of(run.info.run_name or "")]
+        return _search_in(experiment, CURRENT)
+
+
+def is_part(run: entities.Run) -> bool:
+    """Whether a run is a part of another, also if somebody has renamed it."""
+    return run.data.tags.get("kind") == "part" or bool(part_of(run.info.run_name or ""))
+
+
+def has_files(run: entities.Run, place: str) -> bool:
+    """Whether a run's artifacts have that folder, and something in it."""
+    return bool(client().list_artifacts(run.info.run_id, place))
 
 
 def part_of(name: str) -> str:
@@ -150,9 +168,20 @@ def experiment_id(dataset: str) -> str:
             known = client().get_experiment_by_name(dataset)
             if known is None:
                 raise
-    if known.lifecycle_stage == entities.LifecycleStage.DELETED:
-        client().restore_experiment(known.experiment_id)
+    restore(dataset)
     return known.experiment_id
+
+
+def restore(dataset: str) -> bool:
+    """Take the dataset's experiment back from the bin; returns whether it was there.
+
+    Its runs come back with it, also those that had been deleted before.
+    """
+    known = client().get_experiment_by_name(dataset)
+    if known is None or known.lifecycle_stage != entities.LifecycleStage.DELETED:
+        return False
+    client().restore_experiment(known.experiment_id)
+    return True
 
 
 def close_orphans() -> int:

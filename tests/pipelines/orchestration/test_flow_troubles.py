@@ -10,9 +10,9 @@ import pytest
 import zc.lockfile
 
 from ae_lightning.errors import UserError
+from ae_lightning.subprocesses import Group
 from pipelines.orchestration import dag, dvc
 from pipelines.orchestration.run_stage import StageError, run_stage
-from pipelines.orchestration.subprocesses import Group
 from tests.conftest import PATIENCE
 from tests.pipelines.conftest import run_flow, sleepers, start_flow
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ae_lightning.errors import UserError
+from ae_lightning.subprocesses import Group
 from pipelines.orchestration.lock import only_flow
-from pipelines.orchestration.subprocesses import Group
 from tests.conftest import wait_for
 from tests.pipelines.conftest import sleepers
 

@@ -1,0 +1,90 @@
+"""Environment variables of other programs, as a notebook, a scheduler or a shell leaves them set.
+
+The package imports this module first: matplotlib and Lightning read theirs as they are imported.
+"""
+
+import os
+import sys
+import warnings
+from importlib.util import find_spec
+from io import TextIOWrapper
+from pathlib import Path
+
+from ae_lightning.errors import UserError
+
+RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "JSM_NAMESPACE_RANK")
+RANKS += ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID")
+COUNTS = ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_PORT")
+COUNTS += ("SLURM_NTASKS", "SLURM_NTASKS_PER_NODE", "SLURM_NNODES")
+PLACE = dict.fromkeys(RANKS, 0) | dict.fromkeys(COUNTS, 1)
+"""Numbers by which launchers tell a process its place, and the least that each can be."""
+
+SPEED = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), 1)
+DISPLAY = {"COLUMNS": 20, "TERMINAL_WIDTH": 20, "LINES": 1}
+"""The same of numbers that decide no result; less, or no number, is as good as none."""
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+QUIET = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
+"""Warnings that Python does not show by itself."""
+
+MODULE = "module://"
+
+
+def settle() -> None:
+    """Make a command, and what it starts, work in the environment that it was started in.
+
+    Figures are drawn to files whatever backend a notebook set; warnings are no errors; servers on
+    this machine are reached without a proxy; letters that a terminal lacks are printed as ``?``.
+
+    Raises:
+        UserError: a launcher's variable is no number that it can be.
+    """
+    os.environ["MPLBACKEND"] = "Agg"
+    if "error" in os.environ.get("PYTHONWARNINGS", ""):
+        del os.environ["PYTHONWARNINGS"]
+        warnings.resetwarnings()
+        for kind in QUIET:
+            warnings.simplefilter("ignore", kind)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    for name, least in (PLACE | SPEED | DISPLAY).items():
+        _settle_number(name, least)
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")
+    if known.strip() != "*":
+        hosts = [host.strip() for host in known.split(",") if host.strip()]
+        known = ",".join(dict.fromkeys([*hosts, *LOOPBACK]))
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = known
+
+
+def _settle_number(name: str, least: int) -> None:
+    """Unset what is empty, or no number and decides nothing; refuse a place that is no number."""
+    text = os.environ.get(name, "").strip()
+    numbers = text.split(",") if name in SPEED else [text]  # OpenMP: one for each level
+    if all(number.strip().isdecimal() and int(number) >= least for number in numbers):
+        return
+    if text and name in PLACE:
+        raise UserError(f"{name}: must be a whole number from {least}, found {text!r}; unset it")
+    os.environ.pop(name, None)
+
+
+def _drop_absent_backend() -> None:
+    """Unset MPLBACKEND where it names what is not installed, which matplotlib refuses."""
+    backend = os.environ.get("MPLBACKEND", "").lower()
+    if not backend or "matplotlib" in sys.modules:
+        return
+    try:
+        if backend.startswith(MODULE):
+            there = find_spec(backend.removeprefix(MODULE)) is not None
+        else:
+            package = find_spec("matplotlib")
+            file = Path("backends", f"backend_{backend}.py")
+            there = bool(
+                package and package.origin and Path(package.origin).with_name(str(file)).exists()
+            )
+    except (ImportError, ValueError):
+        there = False
+    if not there:
+        del os.environ["MPLBACKEND"]
+
+
+_drop_absent_backend()
