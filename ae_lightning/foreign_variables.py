@@ -5,6 +5,7 @@ The package imports this module first: matplotlib and Lightning read theirs as t
 
 import os
 import sys
+import tempfile
 import warnings
 from importlib.util import find_spec
 from io import TextIOWrapper
@@ -12,10 +13,14 @@ from pathlib import Path
 
 from ae_lightning.errors import UserError
 
-RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "JSM_NAMESPACE_RANK")
-RANKS += ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID")
-COUNTS = ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_PORT")
-COUNTS += ("SLURM_NTASKS", "SLURM_NTASKS_PER_NODE", "SLURM_NNODES")
+RANKS = (
+    *("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "JSM_NAMESPACE_RANK"),
+    *("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID"),
+)
+COUNTS = (
+    *("WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_PORT"),
+    *("SLURM_NTASKS", "SLURM_NTASKS_PER_NODE", "SLURM_NNODES"),
+)
 PLACE = dict.fromkeys(RANKS, 0) | dict.fromkeys(COUNTS, 1)
 """Numbers by which launchers tell a process its place, and the least that each can be."""
 
@@ -24,6 +29,9 @@ DISPLAY = {"COLUMNS": 20, "TERMINAL_WIDTH": 20, "LINES": 1}
 """The same of numbers that decide no result; less, or no number, is as good as none."""
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+CACHES = {"MPLCONFIGDIR": "matplotlib", "PREFECT_HOME": "prefect", "XDG_CACHE_HOME": "cache"}
+"""Variables that place what programs else keep in the home folder, and a folder for each."""
+
 QUIET = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 """Warnings that Python does not show by itself."""
 
@@ -34,7 +42,9 @@ def settle() -> None:
     """Make a command, and what it starts, work in the environment that it was started in.
 
     Figures are drawn to files whatever backend a notebook set; warnings are no errors; servers on
-    this machine are reached without a proxy; letters that a terminal lacks are printed as ``?``.
+    this machine are reached without a proxy; letters that a terminal lacks are printed as ``?``;
+    a home folder that is absent or read-only, as in a container, has one for temporary files in its
+    place.
 
     Raises:
         UserError: a launcher's variable is no number that it can be.
@@ -54,6 +64,21 @@ def settle() -> None:
         hosts = [host.strip() for host in known.split(",") if host.strip()]
         known = ",".join(dict.fromkeys([*hosts, *LOOPBACK]))
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = known
+    _settle_home()
+
+
+def _settle_home() -> None:
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path.home() refuses a user without a name
+    if home.is_absolute() and os.access(home, os.W_OK):
+        return
+    instead = Path(tempfile.gettempdir(), f"ae-lightning-{os.getuid()}")
+    instead.mkdir(mode=0o700, exist_ok=True)
+    if instead.stat().st_uid != os.getuid():
+        raise UserError(f"{instead}: must be your own, found another's; set HOME to a folder")
+    if not home.is_dir():
+        os.environ["HOME"] = str(instead)
+    for variable, folder in CACHES.items():
+        os.environ.setdefault(variable, str(instead / folder))
 
 
 def _settle_number(name: str, least: int) -> None:
@@ -77,10 +102,8 @@ def _drop_absent_backend() -> None:
             there = find_spec(backend.removeprefix(MODULE)) is not None
         else:
             package = find_spec("matplotlib")
-            file = Path("backends", f"backend_{backend}.py")
-            there = bool(
-                package and package.origin and Path(package.origin).with_name(str(file)).exists()
-            )
+            backends = Path(package.origin).with_name("backends") if package else Path()
+            there = (backends / f"backend_{backend}.py").exists()
     except (ImportError, ValueError):
         there = False
     if not there:

@@ -89,9 +89,9 @@ def flow(
 @app.command()
 def serve() -> None:
     """Offer the flow to a running Prefect server (PREFECT_API_URL), whose UI can then start it."""
-    from pipelines.orchestration import flow
+    from pipelines.orchestration import start
 
-    flow.serve()
+    start.load_flow().serve()
 
 
 @app.command()
@@ -111,5 +111,6 @@ def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000) -> 
     """Open MLflow's UI on the configured store."""
     from pipelines.tracking import queries, store
 
+    queries.check_store()
     queries.close_orphans()
     store.serve(port)

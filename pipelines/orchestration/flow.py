@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -50,6 +51,7 @@ from pipelines.orchestration.summary import (
     show_line,
 )
 from pipelines.tracking.provenance import repository_root
+from pipelines.tracking.store import Guard
 
 Future = PrefectConcurrentFuture[Outcome]
 
@@ -213,7 +215,7 @@ def _emitter(stage: str, width: int) -> Callable[[str], None]:
 def _report(root: Path, outcomes: list[Outcome]) -> State:
     bad = [outcome.stage for outcome in outcomes if not outcome.good]
     good = {outcome.stage for outcome in outcomes if outcome.good}
-    rows = metrics_rows(root, _run_url, measured(good))
+    rows = metrics_rows(root, partial(_run_url, Guard()), measured(good))
     if rows:
         create_table_artifact(rows, key="metrics", description="Test metrics of what was built")
     show_end(rows, outcomes)
@@ -222,10 +224,10 @@ def _report(root: Path, outcomes: list[Outcome]) -> State:
     return Completed(message=f"{len(outcomes)} stages done")
 
 
-def _run_url(experiment: str, name: str) -> str | None:
+def _run_url(guard: Guard, experiment: str, name: str) -> str | None:
     from pipelines.tracking.queries import run_url  # MLflow takes seconds to import
 
-    return run_url(experiment, name)
+    return run_url(experiment, name, guard)
 
 
 def _send_the_rest() -> None:

@@ -59,7 +59,8 @@ def publish(names: Collection[str] | None = None, parameters: Tables | None = No
     _retire(chosen)
     published += [name for name in _register(chosen) if name not in published]
     descriptions.describe(chosen, tables)
-    print(f"recorded: {' '.join(published) or 'nothing, all was there'}")
+    if published:
+        print(f"recorded: {' '.join(published)}")
     return published
 
 

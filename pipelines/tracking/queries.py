@@ -197,9 +197,15 @@ def close_orphans() -> int:
     return 0
 
 
-def run_url(experiment: str, name: str) -> str | None:
-    """The page of the current run of that variant or classifier, if the store knows one."""
-    with Guard():
+def run_url(experiment: str, name: str, guard: Guard | None = None) -> str | None:
+    """The page of the current run of that variant or classifier, if the store knows one.
+
+    With one guard for several, a store that does not answer is asked once.
+    """
+    guard = guard or Guard()
+    with guard:
+        if guard.lost:
+            return None
         found = named(experiment, name, {"current": "true"})
         for run in sorted(found, key=lambda run: run.data.tags.get("stage") == STAGES["layers"]):
             return store.run_address(run.info.experiment_id, run.info.run_id)
@@ -208,7 +214,7 @@ def run_url(experiment: str, name: str) -> str | None:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """A block without which `ae publish` cannot go on.
+    """A block without which a command cannot go on.
 
     Raises:
         UserError: If the store does not answer.
@@ -218,8 +224,18 @@ def answering() -> Iterator[None]:
     except Exception as error:
         raise UserError(
             f"MLFLOW_TRACKING_URI: the tracking store must answer, {store.shown()} does not "
-            f"({store.first_line(error)}); start it, then run `ae publish` again"
+            f"({store.first_line(error)}); start it, then run the same again"
         ) from error
+
+
+def check_store() -> None:
+    """Make sure that the store answers.
+
+    Raises:
+        UserError: If it does not.
+    """
+    with answering():
+        client().search_experiments(max_results=1)
 
 
 def client() -> MlflowClient:
