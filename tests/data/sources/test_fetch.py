@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ae_lightning.data.sources import checksums, download, fetch, sources
+from ae_lightning.data.sources import checksums, child, download, fetch, sources
 from ae_lightning.data.sources.checksums import Checksum, RawDataset
 from ae_lightning.data.sources.download import SourceError
 from ae_lightning.data.sources.sources import Source
@@ -288,6 +288,36 @@ def test_data_on_another_disk_by_a_link(toy, tmp_path):
     fetch.fetch(["toy"], tmp_path / "data", progress=False)
     assert held(tmp_path / "disk") == {"toy/images", "toy/labels"}
     assert (tmp_path / "data").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (
+            "echo 'ERROR: unexpected error - timed out' >&2; exit 255",
+            "unexpected error - timed out",
+        ),
+        ("echo warning; echo 'ERROR: no file'; echo more; exit 1", "no file"),
+        ("exit 1", "no reason"),
+        ("kill -9 $$", "no reason"),
+        ("sleep 98765.7", "dvc get stood still at 0 bytes"),
+        ("echo half > data/../held; trap '' TERM; sleep 98765.7 & wait", "stood still"),
+    ],
+)
+def test_a_dvc_remote_that_fails_or_hangs_is_passed_by(toy, tmp_path, monkeypatch, lines, reason):
+    script = tmp_path / "dvc"
+    script.write_text(f"test $1 = remote && echo shelf && exit 0\n{lines}\n")
+    monkeypatch.setattr(sources, "DVC", ("sh", str(script)))
+    monkeypatch.setattr(child, "STALL_S", 0.5)
+    (tmp_path / "data.dvc").touch()
+    (tmp_path / "data").mkdir()
+    toy()
+    with pytest.raises(UserError, match=rf"no source could give it; tried DVC remote .*{reason}"):
+        fetch.fetch(["toy"], tmp_path / "data", progress=False)
+    assert not sleepers("98765.7")
+    toy(give(FILES))
+    fetch.fetch(["toy"], tmp_path / "data", progress=False)
+    assert held(tmp_path / "data") == {"toy/images", "toy/labels"}
 
 
 @pytest.mark.slow

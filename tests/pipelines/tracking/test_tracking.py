@@ -251,7 +251,7 @@ def answering(answer):
         def do_GET(self):
             answer(self)
 
-        do_POST = do_GET
+        do_POST = do_GET  # noqa: N815
 
         def log_message(self, *_):
             pass
@@ -322,7 +322,7 @@ def test_an_address_that_is_none(monkeypatch, address):
     with begin() as run:
         pass
     assert run.guard.lost
-    with pytest.raises(UserError, match="^MLFLOW_TRACKING_URI: "):
+    with pytest.raises(UserError, match=r"^MLFLOW_TRACKING_URI: "):
         operations.ui(free_port())
 
 
