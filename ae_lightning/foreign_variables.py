@@ -3,6 +3,7 @@
 The package imports this module first: matplotlib and Lightning read theirs as they are imported.
 """
 
+import getpass
 import os
 import sys
 import tempfile
@@ -64,6 +65,7 @@ def settle() -> None:
         hosts = [host.strip() for host in known.split(",") if host.strip()]
         known = ",".join(dict.fromkeys([*hosts, *LOOPBACK]))
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = known
+    os.environ["LOGNAME"] = os.environ.get("LOGNAME") or user()  # DVC asks for it
     _settle_home()
 
 
@@ -79,6 +81,14 @@ def _settle_home() -> None:
         os.environ["HOME"] = str(instead)
     for variable, folder in CACHES.items():
         os.environ.setdefault(variable, str(instead / folder))
+
+
+def user() -> str:
+    """The user's name; the number of one without a name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the latter from Python 3.13 on
+        return str(os.getuid())
 
 
 def _settle_number(name: str, least: int) -> None:
@@ -102,8 +112,8 @@ def _drop_absent_backend() -> None:
             there = find_spec(backend.removeprefix(MODULE)) is not None
         else:
             package = find_spec("matplotlib")
-            backends = Path(package.origin).with_name("backends") if package else Path()
-            there = (backends / f"backend_{backend}.py").exists()
+            folder = Path((package and package.origin) or "").parent / "backends"
+            there = (folder / f"backend_{backend}.py").exists()
     except (ImportError, ValueError):
         there = False
     if not there:

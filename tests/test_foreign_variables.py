@@ -1,6 +1,8 @@
 """What notebooks, schedulers and shells leave in the environment, and commands among it."""
 
+import getpass
 import os
+import pwd
 import subprocess
 import sys
 import threading
@@ -203,3 +205,18 @@ def test_a_home_that_is_not_there_or_read_only(variables, tmp_path):
     for name in foreign_variables.CACHES:
         assert os.environ[name].startswith(str(tmp_path))
     assert Path.home().is_dir()
+
+
+@pytest.mark.parametrize("error", [KeyError("uid not found"), OSError("No username set in env")])
+@pytest.mark.parametrize("empty", [True, False])
+def test_a_user_without_a_name_is_a_number(variables, error, empty):
+    def nobody(*_):
+        raise error
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        variables.setenv(name, "")
+        if not empty:
+            variables.delenv(name)
+    variables.setattr(pwd, "getpwuid", nobody)
+    settle()
+    assert getpass.getuser() == str(os.getuid())

@@ -4,6 +4,7 @@ DVC decides what must be rebuilt, Prefect when: every stage is a task that runs 
 its own as soon as the stages it stands on are done, so that independent ones run side by side.
 """
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -16,7 +17,6 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 # The terminal shows our own lines; Prefect's logger goes to its server.
 os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-
 from prefect import flow, get_run_logger, task
 from prefect import serve as prefect_serve
 from prefect.artifacts import create_table_artifact
@@ -72,6 +72,7 @@ def run(plan: Plan, targets: Sequence[str], before: Callable[[], object] = lambd
     Returns:
         Whether every stage ended well.
     """
+    logging.raiseExceptions = False  # Prefect would print what its server does not take
     with sigterm_exits(), ExitStack() as server:
         if PREFECT_API_URL.value() is not None:
             server.enter_context(prefect_api.direct())

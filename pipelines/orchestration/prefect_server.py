@@ -14,7 +14,7 @@ from ae_lightning.errors import UserError
 from ae_lightning.subprocesses import start, stop
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever proxies are set
-_STARTUP = 180.0  # seconds; on a busy machine it takes more than one minute
+_STARTUP = 600.0  # seconds; on a busy machine it takes minutes
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Provenance of a run: contents, commit, DVC hashes, process. Knows no tracker."""
 
-import getpass
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ from typing import Any, SupportsFloat
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import yaml
 
+from ae_lightning.foreign_variables import user
 from ae_lightning.inference.verify import LOADER
 
 GIT_SECONDS = 30
@@ -100,14 +100,6 @@ def tags(inputs: Iterable[Path]) -> dict[str, str]:
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
-
-
-def user() -> str:
-    """The user's name; the number of one without a name, as in a container."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # the latter from Python 3.13 on
-        return str(os.getuid())
 
 
 def dvc_hashes(paths: Iterable[Path]) -> dict[Path, str]:
