@@ -1,7 +1,6 @@
 """Prefect's server as a flow sees it: whether it answers, and whether it cancelled the flow."""
 
 import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +14,7 @@ from prefect.settings import PREFECT_API_URL
 
 from ae_lightning.errors import UserError
 from ae_lightning.foreign_variables import LOOPBACK
+from pipelines.tracking.store import without_password
 
 ANSWER = 10.0
 """Seconds to wait for an answer."""
@@ -117,14 +117,10 @@ def _gone(error: Exception) -> UserError:
 
 
 def _shown() -> str:
-    return _without_password(str(PREFECT_API_URL.value()))
+    return without_password(str(PREFECT_API_URL.value()))
 
 
 def _reason(error: Exception) -> str:
     """The first line of an error or of its cause, without the user and password of an address."""
     words = str(error.__cause__ or error).partition("\n")[0].split()
-    return _without_password(" ".join(words))[:200] or type(error).__name__
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"(?<=://)[^/@\s]*@", "", text)
+    return without_password(" ".join(words))[:200] or type(error).__name__

@@ -99,7 +99,12 @@ def is_server() -> bool:
 
 def shown() -> str:
     """Address of the store, without the user and password that it may have."""
-    return re.sub(r"(?<=://)[^/@]*@", "", uri())
+    return without_password(uri())
+
+
+def without_password(text: str) -> str:
+    """A text without the user and password of addresses in it."""
+    return re.sub(r"(?<=://)[^/@\s]*@", "", text)
 
 
 def artifacts() -> str | None:
@@ -180,7 +185,8 @@ def _try(address: str, file: Path | None) -> None:
 
 def first_line(error: Exception) -> str:
     """An error's kind and first line, short enough for one line of a terminal."""
-    return " ".join(f"{type(error).__name__}: {error}".partition("\n")[0].split())[:200]
+    line = f"{type(error).__name__}: {error}".partition("\n")[0]
+    return without_password(" ".join(line.split()))[:200]
 
 
 def _database(address: str) -> Path | None:
