@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from prefect import __version__, get_client
@@ -91,7 +92,7 @@ def told() -> Iterator[None]:
 def direct() -> Iterator[None]:
     """A block in which a server on this machine is reached past proxies that httpx cannot use."""
     with ExitStack() as restored:
-        if httpx.URL(str(PREFECT_API_URL.value())).host in LOOPBACK:
+        if urlsplit(str(PREFECT_API_URL.value())).hostname in LOOPBACK:
             try:
                 httpx.Client().close()
             except (ImportError, ValueError, httpx.InvalidURL):

@@ -7,6 +7,7 @@ Each is registered under its name. Each model that it ever was is a version; the
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -248,4 +249,6 @@ def _version(client: MlflowClient, name: str, digest: str) -> str | None:
 
 
 def _has_files(client: MlflowClient, version: ModelVersion) -> bool:
-    return bool(version.model_id and client.list_logged_model_artifacts(version.model_id))
+    with suppress(MlflowException):  # the logged model was deleted
+        return bool(version.model_id and client.list_logged_model_artifacts(version.model_id))
+    return False

@@ -121,6 +121,7 @@ def test_an_address_that_is_none(address: str) -> None:
     with (
         temporary_settings({PREFECT_API_URL: address}),
         pytest.raises(UserError, match=re.escape(address)),
+        prefect_api.direct(),
     ):
         prefect_api.check_server()
 
