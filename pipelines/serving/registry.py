@@ -26,6 +26,7 @@ from pipelines.tracking import queries
 
 # isort: split
 # After `store`, which sets what MLflow reads as it is imported.
+import mlflow.artifacts
 import mlflow.models
 import mlflow.pyfunc
 from mlflow import MlflowClient
@@ -106,8 +107,7 @@ def has_files(name: str) -> bool:
         UserError: If the store does not answer.
     """
     with queries.answering():
-        client = queries.client()
-        return _has_files(client, client.get_model_version_by_alias(name, CURRENT))
+        return _has_files(queries.client().get_model_version_by_alias(name, CURRENT))
 
 
 def describe(name: str, known: RegistryEntry, description: str) -> None:
@@ -244,11 +244,12 @@ def _tag(client: MlflowClient, name: str, tags: Mapping[str, str]) -> None:
 def _version(client: MlflowClient, name: str, digest: str) -> str | None:
     """The newest version with that digest that has its files."""
     found = client.search_model_versions(f"name = '{name}' and tags.`{DIGEST}` = '{digest}'")
-    there = (str(one.version) for one in found if _has_files(client, one))
+    there = (str(one.version) for one in found if _has_files(one))
     return max(there, key=int, default=None)
 
 
-def _has_files(client: MlflowClient, version: ModelVersion) -> bool:
-    with suppress(MlflowException):  # the logged model was deleted
-        return bool(version.model_id and client.list_logged_model_artifacts(version.model_id))
+def _has_files(version: ModelVersion) -> bool:
+    place, at = version.source or "", queries.store.uri()
+    with suppress(MlflowException):  # there is no such place any more
+        return bool(mlflow.artifacts.list_artifacts(artifact_uri=place, tracking_uri=at))
     return False

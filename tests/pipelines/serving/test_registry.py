@@ -1,6 +1,7 @@
 """Variants in a real store's registry: as versions, by alias, loaded again by MLflow itself."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -117,13 +118,14 @@ def test_images_come_back_as_from_torch(project):
 
 
 def lose_files(client, version):
-    place = client.get_logged_model(version.model_id).artifact_location
-    shutil.rmtree(Path(place.removeprefix("file://")))
+    shutil.rmtree(Path(version.source.removeprefix("file://")))
 
 
 ACTIONS = {
     "files lost": lose_files,
-    "logged model deleted": lambda client, version: client.delete_logged_model(version.model_id),
+    "logged model deleted": lambda client, version: client.delete_logged_model(
+        re.search(r"m-[0-9a-f]{32}", version.source)[0]
+    ),
     "version deleted": lambda client, version: client.delete_model_version(
         version.name, version.version
     ),
