@@ -103,7 +103,8 @@ def publish(
     """Record in MLflow what artifacts/ holds and the tracking store lacks; register variants."""
     from pipelines.tracking import publish
 
-    publish.publish(names)
+    if recorded := publish.publish(names):
+        print(f"recorded: {' '.join(recorded)}")
 
 
 @app.command()

@@ -59,8 +59,6 @@ def publish(names: Collection[str] | None = None, parameters: Tables | None = No
     _retire(chosen)
     published += [name for name in _register(chosen) if name not in published]
     descriptions.describe(chosen, tables)
-    if published:
-        print(f"recorded: {' '.join(published)}")
     return published
 
 
