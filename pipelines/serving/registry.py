@@ -22,7 +22,7 @@ from ae_lightning.inference.load import load
 from ae_lightning.inference.model import Model
 from pipelines.serving import champions, pyfunc
 from pipelines.serving.package import DIGEST, LOADER, bundle
-from pipelines.tracking import queries
+from pipelines.tracking import queries, store
 
 # isort: split
 # After `store`, which sets what MLflow reads as it is imported.
@@ -249,7 +249,7 @@ def _version(client: MlflowClient, name: str, digest: str) -> str | None:
 
 
 def _has_files(version: ModelVersion) -> bool:
-    place, at = version.source or "", queries.store.uri()
+    place, at = version.source or "", store.uri()
     with suppress(MlflowException):  # there is no such place any more
         return bool(mlflow.artifacts.list_artifacts(artifact_uri=place, tracking_uri=at))
     return False
