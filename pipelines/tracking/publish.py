@@ -83,17 +83,13 @@ def _retire_all_but_one(one: ModelEntry, there: Collection[entities.Run]) -> Non
     """Of a model's runs only the one that made it, and the newest of each of its parts, stay."""
     kept = _known(one, _newest(there))
     assert kept is not None  # it was recorded just now
-    stays, names = {kept.info.run_id}, set[str]()
     whole = [run for run in there if run.data.tags.get("stage") == one.stage]
     parts = [run for run in there if queries.is_part(run)] if one.usable else []
-    for part in parts:
-        name = part.info.run_name or ""
-        of_it = part.data.tags.get(queries.PARENT) == kept.info.run_id
-        if of_it and name.startswith(f"{one.name}/") and name not in names:
-            stays.add(part.info.run_id)
-            names.add(name)
     with queries.answering():
-        queries.tag(kept, {"current": "true"})
+        newest = queries.children(kept.info.run_id).values() if one.parts else ()
+        for run in (kept, *newest):
+            queries.tag(run, {"current": "true"})
+        stays = {run.info.run_id for run in (kept, *newest)}
         for run in (*whole, *parts):
             if run.data.tags.get("variant") == one.name and run.info.run_id not in stays:
                 queries.tag(run, {"current": "false"})
