@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ae_lightning import redact
+from ae_lightning import foreign_variables, redact
 from ae_lightning.errors import UserError, one_line
 from pipelines.cli import inference, operations, stages
 
@@ -38,6 +38,7 @@ def main() -> None:
     """Run the command line; a person's mistake is one line on stderr and exit status 2."""
     redact.install()
     try:
+        foreign_variables.settle()
         app()
     except (UserError, OSError, ModuleNotFoundError) as error:
         said = f"ae: {error}"

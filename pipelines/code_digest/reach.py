@@ -15,6 +15,7 @@ the public methods of their classes count, and their constants."""
 
 NEUTRAL = {
     "ae_lightning.errors": "kinds of error, told to a person",
+    "ae_lightning.foreign_variables": "mends what other programs left set; no result depends on it",
     "ae_lightning.registry": "says which settings name the rows of a table",
     "ae_lightning.distributed.launch": "starts the processes; their number changes no result",
     "ae_lightning.distributed.placement": "tells which process of which machine this is",

@@ -1,18 +1,19 @@
 """Plan of a flow: stages, devices and limits. Knows no Prefect."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import yaml
 
+from ae_lightning.subprocesses import Group
 from pipelines.code_digest import digests
 from pipelines.orchestration import raw_files
 from pipelines.orchestration.dag import CODE, DvcReader, Graph
 from pipelines.orchestration.gpus import Devices, of_this_machine
 from pipelines.orchestration.run_stage import run_stage, stage_timeout
-from pipelines.orchestration.subprocesses import Group
 from pipelines.orchestration.summary import Outcome
 
 
@@ -28,6 +29,7 @@ class Plan:
         workers: How many run side by side.
         timeout: Seconds that each may take; None for any.
         force: Whether to run stages even if nothing changed.
+        variables: The environment before Prefect's server is set up in it.
     """
 
     root: Path
@@ -37,6 +39,7 @@ class Plan:
     workers: int
     timeout: float | None
     force: bool
+    variables: Mapping[str, str]
 
     @classmethod
     def read(
@@ -60,7 +63,8 @@ class Plan:
             if coded:
                 raw_files.check(root, graph.stages)
             settled = frozenset() if force else reader.unchanged(graph)
-        return cls(root, graph, settled, devices, workers or devices.workers, timeout, force)
+        workers = workers or devices.workers
+        return cls(root, graph, settled, devices, workers, timeout, force, dict(os.environ))
 
     @property
     def todo(self) -> list[str]:
@@ -77,6 +81,7 @@ class Plan:
             emit,
             root=self.root,
             flow_run_id=flow_run_id,
+            variables=self.variables,
             devices=self.devices,
             timeout=self.timeout,
             force=self.force,

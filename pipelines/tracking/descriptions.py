@@ -107,10 +107,13 @@ def _report() -> str:
         return ""
     wanted = {f"{REPORT}.digest": provenance.digest(artifacts.REPORT), "current": "true"}
     with queries.answering():
-        if not queries.named(REPORT, REPORT, wanted):
+        there = queries.named(REPORT, REPORT, wanted)
+        if not (there and queries.has_files(there[0], "")):
             with Run(REPORT, REPORT, REPORT, {"kind": REPORT}, by="publish") as run:
                 run.log_files(artifacts.REPORT, REPORT)
         known, *_ = queries.named(REPORT, REPORT, wanted)
+        for other in queries.named(REPORT, REPORT, {"current": "true"}):
+            queries.tag(other, {"current": str(other.info.run_id == known.info.run_id).lower()})
         link = _link("Open", page := queries.page(known, PAGE))
         queries.tag(known, {NOTE: ABOUT})
         queries.tag_experiment(known.info.experiment_id, {NOTE: f"{ABOUT} {link}"})

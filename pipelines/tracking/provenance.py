@@ -1,6 +1,5 @@
 """Provenance of a run: contents, commit, DVC hashes, process. Knows no tracker."""
 
-import getpass
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ from typing import Any, SupportsFloat
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import yaml
 
+from ae_lightning.foreign_variables import user
 from ae_lightning.inference.verify import LOADER
 from ae_lightning.redact import redact
 
@@ -97,7 +97,7 @@ def tags(inputs: Iterable[Path]) -> dict[str, str]:
         **{legal(f"dvc.{path.as_posix()}"): md5 for path, md5 in dvc_hashes(inputs).items()},
         **({"prefect.flow_run_id": flow} if flow else {}),
         "package.version": version("ae-lightning"),
-        "mlflow.user": getpass.getuser(),
+        "mlflow.user": user(),
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": redact(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])),
     }
@@ -144,7 +144,7 @@ def is_gone(tags: Mapping[str, str]) -> bool:
 def is_first_rank() -> bool:
     """Whether this process is alone or the first of its group (torchrun, Lightning, SLURM)."""
     ranks = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
-    return all(int(os.environ.get(rank, "0")) == 0 for rank in ranks)
+    return all(int(os.environ.get(rank) or 0) == 0 for rank in ranks)
 
 
 def as_text(value: Any) -> str:

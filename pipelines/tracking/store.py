@@ -33,6 +33,8 @@ SETTINGS = {
 }
 for _key, _value in SETTINGS.items():
     os.environ.setdefault(_key, _value)
+if os.environ["MLFLOW_LOGGING_LEVEL"].upper() not in logging.getLevelNamesMapping():
+    os.environ["MLFLOW_LOGGING_LEVEL"] = SETTINGS["MLFLOW_LOGGING_LEVEL"]  # MLflow would not start
 logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a line per retry
 # A server of ours records, and has no use for seven more processes that judge language models.
 SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -147,7 +149,13 @@ def opening(address: str) -> Iterator[None]:
 
     Two processes would both run MLflow's schema migrations on a fresh database, and MLflow tries
     one that does not answer for over a minute.
+
+    Raises:
+        UserError: If the address is that of a server without ``http://``, where MLflow would make a
+            folder of that name.
     """
+    if re.match(r"[\w.-]+:\d", address):
+        raise UserError(f"must begin with http:// or https://, found {address}")
     database = _database(address)
     if not database and not DATABASE.match(address):
         yield

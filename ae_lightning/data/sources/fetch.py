@@ -45,6 +45,8 @@ def fetch(names: Sequence[str] = (), root: Path = Path("data"), progress: bool =
     chosen = {name: dataset(name) for name in names or DATASETS}
     with progress_bar(progress) as bar:
         for name, wanted in chosen.items():
+            with suppress(OSError), _swept((root / name).resolve().parent):
+                pass
             if wanted.problem(root / name) is None:
                 bar.console.print(f"{name}: there ({wanted})")
                 continue
@@ -138,9 +140,9 @@ def _move(folder: Path, target: Path, files: Mapping[str, Checksum]) -> None:
 @contextmanager
 def _partial(parent: Path) -> Iterator[Path]:
     """A folder beside the data that lasts as long as the block."""
-    _sweep(parent)
-    folder = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=parent))
-    handle = _lock(folder)
+    with _swept(parent):
+        folder = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=parent))
+        handle = _lock(folder)
     try:
         yield folder
     finally:
@@ -148,13 +150,19 @@ def _partial(parent: Path) -> Iterator[Path]:
         os.close(handle)
 
 
-def _sweep(parent: Path) -> None:
-    """Remove what killed processes left: folders that nobody holds, and not made this minute."""
-    for left in parent.glob(f"{PARTIAL}*"):
-        with suppress(OSError):
-            if time.time() - left.stat().st_mtime > 60:
+@contextmanager
+def _swept(parent: Path) -> Iterator[None]:
+    """Without what killed processes left, folders that nobody holds; others wait for the block."""
+    handle = os.open(parent, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        for left in parent.glob(f"{PARTIAL}*"):
+            with suppress(OSError):
                 os.close(_lock(left))
                 shutil.rmtree(left)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _lock(folder: Path) -> int:
