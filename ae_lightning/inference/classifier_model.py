@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
 
 from ae_lightning.artifacts import ARTIFACTS, CLASSIFIERS, PREPARED, within
 from ae_lightning.config.classifiers import load_classifiers
@@ -25,7 +26,7 @@ from ae_lightning.inference.verify import check_recorded
 from ae_lightning.nn.classifier import ClassifierCheckpoint
 
 
-class ClassifierModel(ImageModel):
+class ClassifierModel(ClassifierMixin, ImageModel):
     """Images as in :class:`ImageModel`; codes are the inputs of the last layer.
 
     ``run`` is the training whose net this is; without it the one with the most labels.

@@ -24,6 +24,11 @@ class ImageModel(Model[ArrayLike, Floats]):
         """An image's."""
         return self.data.shape
 
+    @property
+    def n_features_in_(self) -> int:
+        """Numbers of an image, by scikit-learn's name."""
+        return self.data.features
+
     def batches(self, examples: ArrayLike) -> UnitImages:
         """Images as floats in [0, 1], flat: ``(N, features)``."""
         return unit_images(examples, self.shape)
@@ -34,11 +39,11 @@ class ImageModel(Model[ArrayLike, Floats]):
 
     def decode(self, codes: ArrayLike) -> Floats:
         """Images ``(N, *shape)`` from codes ``(N, K)``."""
-        return self._pictures(self._rows(self._codes(codes), self.stack.decode, self._features))
+        return self._pictures(self._rows(self._codes(codes), self.stack.decode, self.n_features_in_))
 
     def reconstruct(self, examples: ArrayLike) -> Floats:
         """Images ``(N, *shape)`` as they come back from their codes."""
-        return self._pictures(self._rows(self.batches(examples), self.stack, self._features))
+        return self._pictures(self._rows(self.batches(examples), self.stack, self.n_features_in_))
 
     @torch.inference_mode()
     def score(self, examples: ArrayLike, y: object = None) -> float:
@@ -49,10 +54,6 @@ class ImageModel(Model[ArrayLike, Floats]):
             error = squared_error(self.stack.trace(x).logits, target, self.stack.restored)
             total += float(error) * len(x)
         return -total / len(rows)
-
-    @property
-    def _features(self) -> int:
-        return self.data.features
 
     def _pictures(self, flat: Floats) -> Floats:
         return flat.reshape(-1, *self.shape)
