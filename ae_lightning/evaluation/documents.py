@@ -54,8 +54,10 @@ def keywords(collection: Collection) -> Metrics:
     ``share@10`` is the mean over the queries, ``each`` has every one; {} without queries or labels.
     """
     wanted, classes = collection.corpus.queries, collection.corpus.data.classes
-    codes, labels = collection.together(("train", "validation")) if collection.labels else ([], [])
-    if not wanted or not np.any(labels):
+    if not wanted or not collection.labels:
+        return {}
+    codes, labels = collection.together(("train", "validation"))
+    if not labels.any():
         return {}
     codes, labels = labelled(codes, labels)
     nearest = ranking(collection.texts(list(wanted)), codes, collection.distance)[:, :NEAREST]
@@ -76,8 +78,8 @@ def embedding(collection: Collection) -> Metrics:
         return {}
     data = collection.corpus.data
     words = Collection.of(Stack([], weighting("tfidf", data)), data, Environment().single())
-    both = (each.codes["test"][:TRUST_DOCUMENTS] for each in (words, collection))
-    return {"embedding": {"trustworthiness": trust(*both, metric="cosine")}}
+    first, second = (each.codes["test"][:TRUST_DOCUMENTS] for each in (words, collection))
+    return {"embedding": {"trustworthiness": trust(first, second, "cosine")}}
 
 
 def scores(collection: Collection, baseline: Metrics) -> Metrics:

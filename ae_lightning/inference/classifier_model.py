@@ -54,14 +54,19 @@ class ClassifierModel(ClassifierMixin, ImageModel):
         found: NDArray[Any] = self.classes_[self.predict_proba(examples).argmax(1)]
         return found
 
-    def score(self, examples: ArrayLike, y: object = None) -> float:
+    def score(
+        self, examples: ArrayLike, y: object = None, sample_weight: NDArray[Any] | None = None
+    ) -> float:
         """Share of right answers; ``y`` ``(N,)`` has the numbers or the names of the classes.
+
+        With ``sample_weight`` ``(N,)`` examples count by it.
 
         Raises:
             UserError: ``y`` is absent, of another length, or has classes that there are not.
         """
         labels = checked_labels(y, len(self._some(examples)), self.data.classes)
-        return float((self.predict_proba(examples).argmax(1) == labels).mean())
+        right = self.predict_proba(examples).argmax(1) == labels
+        return float(np.average(right, weights=sample_weight))
 
     def decode(self, codes: ArrayLike) -> NoReturn:
         """Raise a UserError: the encoder was trained further, its decoder was not."""

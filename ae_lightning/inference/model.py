@@ -73,7 +73,7 @@ class Model(TransformerMixin, BaseEstimator, ABC, Generic[Examples, Answers]):
         """K."""
         return self.stack.units or self.data.features
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # type: ignore[override]
         return (
             f"<{type(self).__name__} {self.name!r} on {self.data.folder.name!r}, "
             f"{self.code_size} numbers>"

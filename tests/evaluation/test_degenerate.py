@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.manifold import TSNE
 
 from ae_lightning.config.classifiers import Run
 from ae_lightning.config.environment import Environment
@@ -40,6 +41,7 @@ from ae_lightning.files import rounded, unmeasured
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.finite import LARGEST, finite
 from ae_lightning.nn.stack import Stack, chain_specs
+from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.input_transform import weighting
 from tests.evaluation.conftest import write
 from tests.inference.conftest import sequence_stack
@@ -86,7 +88,8 @@ def outcome(stack, data, tmp_path, capsys):
     """Metrics and printed lines of a whole evaluation, after checks of all that it wrote."""
     write_baselines(data, {"odd": CodeShape(stack.units)}, ENVIRONMENT, tmp_path / "baselines")
     folder, baseline = tmp_path / "odd", Baseline.open(tmp_path / "baselines" / "odd")
-    options = {"baseline": baseline, "curve": tmp_path / "none.csv", "folder": folder}
+    LearningCurve().write(tmp_path / "curve.csv")
+    options = {"baseline": baseline, "curve": tmp_path / "curve.csv", "folder": folder}
     capsys.readouterr()
     metrics = evaluate("odd", stack, data, ENVIRONMENT, **options)
 
@@ -241,7 +244,8 @@ CODES = {
 
 def check(codes):
     """Every metric and figure of codes alone is finite, or NaN where it is not defined."""
-    codes = finite(codes.astype(np.float32) if codes.dtype.kind == "f" else codes)
+    with np.errstate(over="ignore"):
+        codes = finite(codes.astype(np.float32) if codes.dtype.kind == "f" else codes)
     assert np.isfinite(codes).all()
     count, size = codes.shape
     labels, several = np.arange(count) % 2, np.ones((count, 2), dtype=bool)
@@ -291,6 +295,20 @@ def drawn(figure):
         assert file.getvalue().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(
+    "codes",
+    [
+        RANDOM.random((50, 7), np.float32),
+        RANDOM.random((9, 40), np.float32),
+        RANDOM.integers(0, 256, (30, 12), np.uint8),
+        (RANDOM.random((30, 5)) < 0.5).astype(np.float32),
+    ],
+)
+def test_the_points_are_those_of_scikit_learns_own_start(codes):
+    how = {"perplexity": min(30, len(codes) / 4), "max_iter": 250, "random_state": 0}
+    np.testing.assert_array_equal(embedding(codes)[0], TSNE(init="pca", **how).fit_transform(codes))
+
+
 NAN, INF = math.nan, math.inf
 
 
@@ -301,7 +319,6 @@ def test_figures_are_drawn_of_any_value(value):
     drawn(plots.race({"odd": [errors]}, {"odd": 0.0}))
     by_strength = {f"{what}@{percent}": value for what in ("sse", "input") for percent in (10, 20)}
     drawn(plots.corruption_curves({"odd": {"mask": by_strength}}))
-    drawn(error_curves({"odd": {1: (value, 0.0)}}, "none"))
     drawn(precision_recall({"odd": {"0.1": value}}))
     for shape in ((4, 4), (4, 4, 3)):
         rows = np.full((3, math.prod(shape)), value)
@@ -316,6 +333,7 @@ def test_runs_that_do_not_differ_are_compared(value):
     errors = {Run(start, 1, seed): value for start in ("random", "frozen") for seed in range(2)}
     assert differences(errors) == {"frozen": {"error@1": {"mean": 0, "seeds": 2, "se": 0}}}
     assert by_start(errors)["random"] == {"error@1": {"mean": value, "sd": 0}}
+    drawn(error_curves({"random": {1: (value, 0.0)}}, "none"))
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_lsa_has_as_many_components_as_documents_and_terms_and_no_more(tmp_path,
 def test_lsa_needs_two_terms(tmp_path):
     data = documents(tmp_path / "few.jsonl", ["river"] * 5)
     settings = {"data": "few", "input": "prepared/few", "kind": "lsa", "weights": "tfidf"}
-    with pytest.raises(UserError, match="variants.lsa.kind: lsa needs two terms or more, found 1"):
+    with pytest.raises(UserError, match=r"variants.lsa.kind: lsa needs two terms or more, found 1"):
         check_variant("lsa", Variant(**settings, sizes=(1,)), data)
 
 

@@ -115,7 +115,7 @@ PAGES: tuple[Page, ...] = (reconstructions, codes, learning)
 
 
 def embedding(codes: NDArray[Any], what: str = "images") -> tuple[NDArray[Any], str]:
-    """Points ``(examples, 2)`` to draw: codes of one or two numbers, t-SNE of a part of longer ones.
+    """Points ``(examples, 2)`` to draw: codes of one or two numbers, t-SNE of some longer ones.
 
     Their title says how many of ``what`` they are. t-SNE runs on one core: on so few points more
     of them mostly wait for each other, and sums in another order would be another picture. Codes
