@@ -38,9 +38,11 @@ from ae_lightning.evaluation.metrics.subspace import largest_angle
 from ae_lightning.evaluation.metrics.trust import trust
 from ae_lightning.evaluation.types import Baseline
 from ae_lightning.files import rounded, unmeasured
+from ae_lightning.inference.artifacts import saved_codes
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.finite import LARGEST, finite
 from ae_lightning.nn.stack import Stack, chain_specs
+from ae_lightning.search.index import nearest
 from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.input_transform import weighting
 from tests.evaluation.conftest import write
@@ -355,6 +357,18 @@ def test_what_is_not_finite_is_left_out_and_named():
     content = {"a": NAN, "b": {"c": -INF, "d": 1.23456789, "e": {"f": NAN}}, "g": "nan", "h": 3}
     assert unmeasured(content) == ["a", "b.c", "b.e.f"]
     assert rounded(content) == {"b": {"d": 1.23457, "e": {}}, "g": "nan", "h": 3}
+
+
+@pytest.mark.parametrize("value", [NAN, INF, -INF, 3e38])
+def test_codes_that_were_stored_before_are_searched(tmp_path, value):
+    stored = np.array([[value, 1.0], [0.5, 2.0], [0.0, 0.0]], np.float32)
+    np.savez(tmp_path / "codes.npz", test=stored)
+    only = saved_codes(
+        tmp_path / "codes.npz", {"test": 3}, 2, examples="images", optional=["train", "validation"]
+    )
+    found, distances = nearest(np.array([[0.5, 2.0]], np.float32), only["test"], 3)
+    assert found[0, 0] == 1
+    assert np.isfinite(distances).all()
 
 
 def test_codes_are_cut_at_the_largest():
