@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -75,8 +76,23 @@ def inert(cell: Any) -> Any:
     return cell
 
 
+def unmeasured(content: dict[str, Any]) -> list[str]:
+    """Dotted paths of the floats in nested mappings that are not finite."""
+    found = []
+    for key, value in content.items():
+        if isinstance(value, dict):
+            found += [f"{key}.{inner}" for inner in unmeasured(value)]
+        elif isinstance(value, float) and not math.isfinite(value):
+            found.append(key)
+    return found
+
+
 def rounded(content: Any, digits: int = 6) -> Any:
-    """``content`` with every float of its nested mappings at ``digits`` significant digits."""
+    """``content`` with every float of its nested mappings at ``digits`` significant digits.
+
+    What is not finite is left out: JSON has no number for it.
+    """
     if isinstance(content, dict):
-        return {key: rounded(value, digits) for key, value in content.items()}
+        absent = unmeasured(content)
+        return {key: rounded(value, digits) for key, value in content.items() if key not in absent}
     return float(f"{content:.{digits}g}") if isinstance(content, float) else content

@@ -26,6 +26,7 @@ from ae_lightning.inference.model_files import (
     read_model,
 )
 from ae_lightning.nn import checkpoint
+from ae_lightning.nn.finite import finite
 from ae_lightning.nn.stack import Stack
 
 
@@ -120,7 +121,7 @@ def saved_codes(
                 f"{path}: must have codes {(sizes[split], units)} of the {split} {examples}, "
                 f"found {rows.shape}, which are stale; {remedy}"
             )
-    return {split: rows.astype(np.float32, copy=False) for split, rows in codes.items()}
+    return {split: finite(rows.astype(np.float32, copy=False)) for split, rows in codes.items()}
 
 
 def stale(trained: ModelArtifacts, must: str, found: Any) -> UserError:

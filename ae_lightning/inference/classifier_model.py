@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
 
 from ae_lightning.artifacts import ARTIFACTS, CLASSIFIERS, within
 from ae_lightning.config.classifiers import load_classifiers
@@ -31,7 +32,7 @@ from ae_lightning.inference.verify import check_recorded
 from ae_lightning.nn.classifier import ClassifierCheckpoint
 
 
-class ClassifierModel(ImageModel):
+class ClassifierModel(ClassifierMixin, ImageModel):
     """Images as in :class:`ImageModel`; codes are the inputs of the last layer.
 
     ``run`` is the training whose net this is; without it the one with the most labels.
@@ -59,14 +60,19 @@ class ClassifierModel(ImageModel):
         found: NDArray[Any] = self.classes_[self.predict_proba(examples).argmax(1)]
         return found
 
-    def score(self, examples: ArrayLike, y: object = None) -> float:
+    def score(
+        self, examples: ArrayLike, y: object = None, sample_weight: NDArray[Any] | None = None
+    ) -> float:
         """Share of right answers; ``y`` ``(N,)`` has the numbers or the names of the classes.
+
+        With ``sample_weight`` ``(N,)`` examples count by it.
 
         Raises:
             UserError: ``y`` is absent, of another length, or has classes that there are not.
         """
         labels = checked_labels(y, len(self._some(examples)), self.data.classes)
-        return float((self.predict_proba(examples).argmax(1) == labels).mean())
+        right = self.predict_proba(examples).argmax(1) == labels
+        return float(np.average(right, weights=sample_weight))
 
     def decode(self, codes: ArrayLike) -> NoReturn:
         """Raise a UserError: the encoder was trained further, its decoder was not."""

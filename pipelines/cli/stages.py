@@ -38,6 +38,10 @@ def _stage(stage: str, *names: str | int) -> None:
                 digests.check(digest, stage, item)
     with uncollected():
         module = importlib.import_module(f"pipelines.stages.{stage}")
+        if stage in TRAININGS:
+            from ae_lightning.training import limits
+
+            limits.check(stage, str(names[0]))
     module.run(*names)
 
 

@@ -9,7 +9,9 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from sklearn.base import clone, is_classifier
 from sklearn.metrics import accuracy_score
+from sklearn.model_selection import cross_val_score
 
 from ae_lightning import load
 from ae_lightning.errors import UserError
@@ -53,6 +55,16 @@ def nets(artifacts, tiny):
 def shares(net, images):
     with torch.inference_mode():
         return net.half().float()(torch.from_numpy(images).flatten(1) / 255).softmax(1).numpy()
+
+
+def test_it_is_a_classifier_of_scikit_learn(nets, tiny, images):
+    model, labels = load("judge"), np.array(tiny.labels("test"))
+    assert is_classifier(model)
+    assert (clone(model).predict(images) == model.predict(images)).all()
+    right = model.predict_proba(images).argmax(1) == labels
+    weights = np.arange(len(labels))
+    assert model.score(images, labels, weights) == pytest.approx((right @ weights) / weights.sum())
+    assert cross_val_score(model, images, labels, cv=2).mean() == pytest.approx(right.mean())
 
 
 def test_probabilities_classes_and_score(nets, tiny, images):
