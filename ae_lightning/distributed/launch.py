@@ -62,8 +62,9 @@ def together(environment: Environment, *, needed: bool = True) -> Iterator[Envir
             return
         strategy = "ddp" if settled.strategy == "auto" else settled.strategy
         fabric = _fabric(settled, strategy=DDPStrategy(timeout=process_group.TIMEOUT))
-        if not fabric.strategy.cluster_environment.creates_processes_externally:
-            _run_in_all(fabric.strategy)
+        ddp: Any = fabric.strategy
+        if not ddp.cluster_environment.creates_processes_externally:
+            _run_in_all(ddp)
         with _group(fabric):
             yield settled.model_copy(update={"strategy": strategy})
 
