@@ -288,7 +288,9 @@ def protocol(request):
     "address", ["http://127.0.0.1:{}", "http://u:secret@127.0.0.1:{}/", "127.0.0.1:{}"]
 )
 @pytest.mark.parametrize(
-    "answer", [page(200), page(404), page(401), hangs, hangs_up, protocol], ids=str
+    "answer",
+    [page(200), page(404), page(401), hangs, hangs_up, protocol],
+    ids=["200", "404", "401", "hangs", "hangs up", "another protocol"],
 )
 def test_what_is_no_store_is_told_once_and_the_work_goes_on(
     tmp_path, monkeypatch, caplog, model, address, answer
