@@ -3,15 +3,12 @@
 Needs neither ``params.yaml`` nor training's libraries.
 """
 
-import json
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +16,8 @@ from numpy.typing import NDArray
 from ae_lightning.artifacts import EVALUATION, MODELS, PREPARED, within
 from ae_lightning.config.params import load, pick
 from ae_lightning.data.prepared import SPLITS, PreparedDataset
-from ae_lightning.errors import UserError
+from ae_lightning.errors import UserError, reading
+from ae_lightning.files import read_json
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack
 
@@ -97,21 +95,18 @@ def saved_codes(
         UserError: there are none, they cannot be read, or they are of other examples.
     """
     remedy = f"run: dvc repro evaluate@{path.parent.name}"
-    try:
-        with np.load(path) as file:
-            wanted = [split for split in SPLITS if split in file or split not in optional]
-            codes = {split: file[split] for split in wanted}
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: this variant was not evaluated yet; {remedy}") from error
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
-        raise UserError(f"{path}: cannot be read ({error}); {remedy}") from error
+    if not path.exists():
+        raise UserError(f"{path}: this variant was not evaluated yet; {remedy}")
+    with reading(path, remedy), np.load(path) as file:
+        wanted = [split for split in SPLITS if split in file or split not in optional]
+        codes = {split: file[split].astype(np.float32, copy=False) for split in wanted}
     for split, rows in codes.items():
         if rows.shape != (sizes[split], units):
             raise UserError(
                 f"{path}: must have codes {(sizes[split], units)} of the {split} {examples}, "
                 f"found {rows.shape}, which are stale; {remedy}"
             )
-    return {split: rows.astype(np.float32, copy=False) for split, rows in codes.items()}
+    return codes
 
 
 def stale(trained: ModelArtifacts, must: str, found: Any) -> UserError:
@@ -123,12 +118,8 @@ def stale(trained: ModelArtifacts, must: str, found: Any) -> UserError:
 
 
 def _data(model: Path) -> PreparedDataset:
-    try:
-        name = json.loads((model / "model.json").read_text(encoding="utf-8"))["data"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{model}: no usable model here ({error!r}); run: dvc repro finetune@{model.name}"
-        ) from error
+    remedy = f"run: dvc repro finetune@{model.name}"
+    name = read_json(model / "model.json", remedy, "no usable model here")["data"]
     return PreparedDataset.open(within(model.parents[1], PREPARED) / str(name))
 
 
@@ -146,7 +137,7 @@ def _absent(name: str, artifacts: Path) -> UserError:
 def _other(model: Path, data: PreparedDataset, examples: str) -> UserError:
     there = []
     for path in sorted(model.parent.glob("*/model.json")):
-        with suppress(OSError, ValueError, KeyError):  # what is broken is not offered
+        with suppress(UserError):  # what is broken is not offered
             if _data(path.parent).examples == examples:
                 there.append(path.parent.name)
     return UserError(

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ae_lightning.errors import UserError
+from ae_lightning.files import read_json
 
 
 @contextmanager
@@ -41,8 +42,8 @@ def only_flow(root: Path) -> Iterator[None]:
 
 
 def _holder(note: Path) -> str:
-    with suppress(OSError, ValueError, KeyError):
-        holder = json.loads(note.read_text())
+    with suppress(UserError):
+        holder = read_json(note, "")
         pid, since = holder["pid"], holder["since"]
         return f"(pid {pid}, since {since}): wait for it to end, or end it with `kill {pid}`"
     return "(it has only just begun): wait for it to end"

@@ -1,6 +1,5 @@
 """Packaging of a model for use outside its project: a small ``artifacts/`` of its own."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
@@ -10,6 +9,7 @@ from typing import Any
 
 from ae_lightning.artifacts import PREPARED, within
 from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.files import read_json
 from ae_lightning.nn.classifier import LAYERS
 from pipelines.serving import champions
 from pipelines.tracking import provenance
@@ -32,7 +32,7 @@ def bundle(model: Path) -> Iterator[Path]:
         UserError: The prepared data are absent.
     """
     artifacts = model.parent.parent
-    described = json.loads((model / "model.json").read_text(encoding="utf-8"))
+    described = read_json(model / "model.json", f"run: ae flow {model.name}")
     data = PreparedDataset.open(within(artifacts, PREPARED) / str(described["data"]))
     files = [*_files(model, described)]
     files += [data.folder / META, *([data.folder / VOCABULARY] if data.of_documents else [])]
