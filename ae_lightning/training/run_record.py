@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from ae_lightning.config.classifiers import Run
+from ae_lightning.files import replaced
 from ae_lightning.training import sealed
 from ae_lightning.training.curve import LearningCurve
 
@@ -21,23 +22,34 @@ Epoch = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The learned ``weights`` of an ended run, and its ``epochs`` with names in :data:`COLUMNS`."""
+    """An ended run in ``folder``, and its ``epochs`` with their names in :data:`COLUMNS`."""
 
-    weights: Mapping[str, Tensor]
+    folder: Path
     epochs: Sequence[Epoch]
 
-    def write(self, path: Path) -> None:
+    @property
+    def weights(self) -> Path:
+        """The file of its learned weights."""
+        return self.folder / "weights.safetensors"
+
+    @classmethod
+    def write(
+        cls, weights: Mapping[str, Tensor], epochs: Sequence[Epoch], run: Run, folder: Path
+    ) -> None:
         """Write a run, all of it or nothing.
 
         Weights are kept in 16 bit: in half the space, and predictions hardly differ.
         """
-        kept = {name: weight.cpu().half().contiguous() for name, weight in self.weights.items()}
-        sealed.save({"weights": kept, "epochs": list(self.epochs)}, path)
+        kept = {name: weight.cpu().half().contiguous() for name, weight in weights.items()}
+        with replaced(folder) as partial:
+            save_file(kept, partial / "weights.safetensors")
+            write_epochs({run: epochs}, partial / "epochs.csv")
+            sealed.seal(partial)
 
     @classmethod
-    def read(cls, path: Path) -> RunRecord:
+    def read(cls, folder: Path) -> RunRecord:
         """Read what :meth:`write` wrote."""
-        return cls(**torch.load(path, weights_only=True))
+        return cls(folder, next(iter(read_epochs(folder / "epochs.csv").values())))
 
     def __str__(self) -> str:
         last = self.epochs[-1]

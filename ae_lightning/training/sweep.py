@@ -16,7 +16,6 @@ import lightning
 import numpy as np
 from lightning import LightningModule, Trainer
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 
 from ae_lightning.artifacts import RESUME
 from ae_lightning.config.classifiers import Classifier, Run
@@ -96,11 +95,11 @@ class Sweep:
         """Train the runs that are not trained yet; yields each run as it ends and prints a line."""
         runs, done = list(self.classifier.runs), self._done
         for number, run in enumerate(runs, start=1):
-            path = done / f"{run}.run"
-            if not process_group.broadcast(process_group.is_first() and sealed.is_whole(path)):
-                self._train(run, path)
+            folder = done / str(run)
+            if not process_group.broadcast(process_group.is_first() and sealed.is_whole(folder)):
+                self._train(run, folder, done)
             process_group.barrier()
-            taught = RunRecord.read(path)
+            taught = RunRecord.read(folder)
             if process_group.is_first():
                 print(f"{self.name}: {number}/{len(runs)}  {run}  {taught}", flush=True)
             yield run, taught
@@ -108,11 +107,11 @@ class Sweep:
     def finish(self, folder: Path, curve: Path) -> None:
         """Write all runs into ``folder``, their epochs into ``curve`` (CSV); forget them here."""
         done = self._done
-        runs = {run: RunRecord.read(done / f"{run}.run") for run in self.classifier.runs}
+        runs = {run: RunRecord.read(done / str(run)) for run in self.classifier.runs}
         with replaced(folder) as partial:
             checkpoint.save(self.below, partial / nets.LAYERS, self.classifier.data)
             for run, taught in runs.items():
-                save_file(dict(taught.weights), partial / f"{run}.safetensors")
+                shutil.copy(taught.weights, partial / f"{run}.safetensors")
             nets.ClassifierCheckpoint(
                 partial,
                 self.classifier.data,
@@ -160,11 +159,11 @@ class Sweep:
             trainer.fit(module, data, ckpt_path=resume.found() if resume else None)
         return module, epochs
 
-    def _train(self, run: Run, path: Path) -> None:
-        resume = SparseResumePoint(path.with_suffix(".part"))
+    def _train(self, run: Run, folder: Path, done: Path) -> None:
+        resume = SparseResumePoint(done / f"{run}.part")
         module, epochs = self.teach(run, resume=resume)
         if process_group.is_first():
-            RunRecord(module.learned(), epochs.rows).write(path)
+            RunRecord.write(module.learned(), epochs.rows, run, folder)
             shutil.rmtree(resume.path.parent, ignore_errors=True)
 
     @cached_property
