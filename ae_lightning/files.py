@@ -91,7 +91,7 @@ def read_json(path: Path, remedy: str, what: str = "cannot be read") -> Fields:
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _Loader(Composer, _SafeLoader):
+class _Loader(Composer, _SafeLoader):  # type: ignore[misc]
     """Safe loader that refuses a key that stands twice, of which YAML would take the last.
 
     Read by libyaml in C, a lock of 14,000 lines takes 0.1 s instead of a second. But composed in

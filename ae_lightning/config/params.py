@@ -9,6 +9,7 @@ Settings of devices and speed alone are in
 
 from __future__ import annotations
 
+import reprlib
 from difflib import get_close_matches
 from math import prod
 from pathlib import Path
@@ -200,5 +201,6 @@ def first_line(error: ValidationError) -> str:
     elif first["type"] == "value_error":
         text = ": ".join(filter(None, (path, str(first["ctx"]["error"]))))
     else:
-        text = f"{path}: {first['msg']}, found {first['input']!r}"
+        found = f"{first['msg']}, found {reprlib.repr(first['input'])}; correct it"
+        text = ": ".join(filter(None, (path, found)))
     return text + (f" (and {more} more)" if more else "")

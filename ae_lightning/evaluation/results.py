@@ -15,7 +15,7 @@ def read_measured(path: Path, stage: str) -> dict[str, Any]:
     Raises:
         UserError: it is no JSON object, or an empty one.
     """
-    remedy = f"run: dvc repro {stage}"
+    remedy = f"run: git checkout {path}, or dvc repro {stage}"
     found = read_json(path, remedy) if path.exists() else Fields({}, path, remedy)
     if not found and path.exists():
         raise UserError(f"{path}: cannot be read (it holds nothing); {remedy}")

@@ -8,12 +8,14 @@ holds each frozen layer once however many stacks stand on it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.config.layers import WeightsName
@@ -89,10 +91,24 @@ def load(folder: Path) -> Stack:
     """
     with reading(folder, f"run: dvc repro {_stage(folder)}", "no usable model here"):
         model = ModelFile.model_validate_json((folder / "model.json").read_bytes())
+        files = [f"layer-{number}.safetensors" for number in range(1, len(model.layers) + 1)]
+        learned = {file: load_file(folder / file) for file in files}
+        _check_shapes(model, learned)
         stack = Stack(build(model.layers).layers, _first(model, folder))
-        for number, layer in enumerate(stack.layers, start=1):
-            layer.load_state_dict(load_file(folder / f"layer-{number}.safetensors"))
+        for layer, tensors in zip(stack.layers, learned.values(), strict=True):
+            layer.load_state_dict(tensors)
     return stack
+
+
+def _check_shapes(model: ModelFile, learned: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Compare files with ``model`` before it is built: a wrong number could fill the memory."""
+    with torch.device("meta"):
+        layers = build(model.layers).layers
+    for layer, (file, tensors) in zip(layers, learned.items(), strict=True):
+        for name, tensor in layer.state_dict().items():
+            found = tuple(tensors[name].shape) if name in tensors else "none"
+            if found != tuple(tensor.shape):
+                raise ValueError(f"{file}: {name}: must be {tuple(tensor.shape)}, found {found}")
 
 
 def _step(first: InputTransform | None) -> dict[str, Any]:

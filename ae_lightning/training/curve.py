@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ae_lightning.artifacts import REPEATS
+from ae_lightning.artifacts import remedy
 from ae_lightning.errors import reading
 from ae_lightning.files import Fields, replaced_file
 
@@ -44,7 +44,7 @@ class LearningCurve:
         Raises:
             UserError: it is absent, cut or otherwise damaged.
         """
-        with reading(path, _remedy(path)):
+        with reading(path, remedy(path)):
             text = path.read_bytes().decode()
             if not text.endswith("\n"):
                 raise ValueError("its last line is cut")
@@ -66,7 +66,7 @@ class LearningCurve:
         """Figures by name, one an epoch; {} where nothing was learned step by step."""
         names = self.rows[0] if self.rows else ()
         found = {name: np.array([float(row[name]) for row in self.rows]) for name in names}
-        return Fields(found, self.source, _remedy(self.source)) if self.source and found else found
+        return Fields(found, self.source, remedy(self.source)) if self.source and found else found
 
     def noting(self, **figures: float) -> LearningCurve:
         """The same curve with further figures, alike in each row."""
@@ -87,7 +87,7 @@ def _row(cells: Mapping[Any, Any], line: int) -> Row:
 def _parsed(name: str, text: str) -> int | float | str:
     if name in TEXTS and not text.isdecimal():
         return text
-    return int(text) if text.isdecimal() else float(text)
+    return int(text) if text.removeprefix("-").isdecimal() else float(text)
 
 
 def _check_epochs(columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -99,12 +99,3 @@ def _check_epochs(columns: Sequence[str], rows: Sequence[Row]) -> None:
             row["epoch"] != before["epoch"] + 1 or row.keys() != before.keys()
         ):
             raise ValueError(f"must have the next epoch after {before['epoch']}, found {dict(row)}")
-
-
-def _remedy(path: Path) -> str:
-    """What makes a curve anew: ``curves/STAGE/NAME.csv``, or ``repeats/NAME-SEED/curve.csv``."""
-    stage, name = path.parent.name, path.stem
-    if path.parent.parent.name == REPEATS.name:
-        variant, _, seed = path.parent.name.rpartition("-")
-        stage, name = "repeat", f"{variant}-{seed}"
-    return f"run: git checkout {path}, or dvc repro {stage}@{name}"

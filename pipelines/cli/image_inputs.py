@@ -58,7 +58,7 @@ def _array(path: Path) -> NDArray[Any]:
             f"{path}: must be an array that numpy.save wrote, found {error}; write it again"
         ) from error
     if not array.shape:
-        raise UserError(f"{path}: must hold several images, found a single number")
+        raise UserError(f"{path}: must hold several images, found a single number; stack them")
     return array
 
 

@@ -23,7 +23,10 @@ def only_flow(root: Path) -> Iterator[None]:
         UserError: Another process runs a flow here, or ``root`` is no DVC project.
     """
     if not (root / ".dvc").is_dir():
-        raise UserError(f"{root}: not a DVC project (no .dvc folder): go to the project's root")
+        raise UserError(
+            f"{root}: must be a DVC project, found no folder .dvc; go to the project's folder, or "
+            "clone the project with git"
+        )
     folder = root / ".dvc" / "tmp"
     folder.mkdir(exist_ok=True)
     # What the holder says of itself lies beside the lock: whoever tries the lock empties its file.

@@ -16,6 +16,7 @@ from typing import Any, SupportsFloat
 
 import psutil  # type: ignore[import-untyped,unused-ignore]
 
+from ae_lightning.distributed.placement import whole_number
 from ae_lightning.errors import reading
 from ae_lightning.files import read_yaml
 
@@ -146,7 +147,7 @@ def is_gone(tags: Mapping[str, str]) -> bool:
 def is_first_rank() -> bool:
     """Whether this process is alone or the first of its group (torchrun, Lightning, SLURM)."""
     ranks = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
-    return all(int(os.environ.get(rank, "0")) == 0 for rank in ranks)
+    return all(whole_number(rank, os.environ, 0) == 0 for rank in ranks)
 
 
 def as_text(value: Any) -> str:

@@ -146,7 +146,15 @@ def opening(address: str) -> Iterator[None]:
 
     Two processes would both run MLflow's schema migrations on a fresh database, and MLflow tries
     one that does not answer for over a minute.
+
+    Raises:
+        UserError: the address lacks its beginning, as ``127.0.0.1:5000`` does.
     """
+    if "://" not in address and not address.startswith(("file:", "/", ".", "databricks")):
+        raise UserError(
+            "MLFLOW_TRACKING_URI: must begin with http://, https://, sqlite:/// or postgresql://, "
+            f"found {address!r}; correct it, or unset it for mlflow/mlflow.db"
+        )
     database = _database(address)
     if not database and not DATABASE.match(address):
         yield

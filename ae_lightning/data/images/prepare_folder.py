@@ -78,7 +78,7 @@ def _images(
 def _none_left(path: Path, split: str, file: str, skipped: Mapping[str, str]) -> UserError:
     return UserError(
         f"{path}: no image of the {split} part can be read; the first is {file}, which "
-        f"{skipped[file]}"
+        f"{skipped[file]}; put readable ones there"
     )
 
 
