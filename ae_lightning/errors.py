@@ -13,6 +13,8 @@ from pathlib import Path
 NO_ROOM = frozenset((EDQUOT, EFBIG, ENOSPC, EROFS))
 """Errors of a disk that takes no more, whichever file it was."""
 
+UNREADABLE = "cannot be read"
+
 
 class UserError(ValueError):
     """A mistake that the user can fix, in one line: where, rule, value found, what to do.
@@ -22,7 +24,7 @@ class UserError(ValueError):
 
 
 @contextmanager
-def reading(place: Path, remedy: str, what: str = "cannot be read") -> Iterator[None]:
+def reading(place: Path, remedy: str, what: str = UNREADABLE) -> Iterator[None]:
     """A block that does nothing but read files of ours in ``place``, or ``place`` itself.
 
     Whatever it raises comes from what is in them, as readers of damaged files raise nearly
@@ -49,7 +51,9 @@ def writing(place: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, UserError) or not (refusal := _refusal(error, place.parent)):
+        inner = f".{place.name}.partial-" in str(error)  # said of a file in what is being written
+        told = isinstance(error, UserError) and not inner
+        if told or not (refusal := _refusal(error, place.parent)):
             raise
         raise UserError(
             f"{place}: cannot be written ({refusal}); make room, or make the folder writable, "
@@ -60,8 +64,8 @@ def writing(place: Path) -> Iterator[None]:
 def reason(error: BaseException, place: Path | None = None) -> str:
     """An error in a few words on one line; ``place`` is what the line already names."""
     if isinstance(error, OSError) and error.strerror:
-        file = error.filename
-        return error.strerror + (f": {file}" if file and place != Path(str(file)) else "")
+        file, words = error.filename, strerror(error.errno) if error.errno else error.strerror
+        return words + (f": {file}" if file and place != Path(str(file)) else "")
     if isinstance(error, KeyError):
         return f"{error} is missing"
     if isinstance(error, EOFError):

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from yaml.composer import Composer
 
-from ae_lightning.errors import UserError, reading, writing
+from ae_lightning.errors import UNREADABLE, reading, writing
 
 
 @contextmanager
@@ -66,15 +66,18 @@ def write_json(content: Any, path: Path) -> None:
 class Fields(dict[str, Any]):
     """Named values of a file of ours; one that it lacks is told as the damage that it is."""
 
-    def __init__(self, values: Mapping[str, Any], path: Path, remedy: str) -> None:
+    def __init__(
+        self, values: Mapping[str, Any], path: Path, remedy: str, what: str = UNREADABLE
+    ) -> None:
         super().__init__(values)
-        self._path, self._remedy = path, remedy
+        self._file = path, remedy, what
 
     def __missing__(self, name: str) -> Any:
-        raise UserError(f"{self._path}: cannot be read ({name!r} is missing); {self._remedy}")
+        with reading(*self._file):
+            raise KeyError(name)
 
 
-def read_json(path: Path, remedy: str, what: str = "cannot be read") -> Fields:
+def read_json(path: Path, remedy: str, what: str = UNREADABLE) -> Fields:
     """The object of a JSON file of ours; those within are :class:`Fields`, too.
 
     Raises:
@@ -82,7 +85,7 @@ def read_json(path: Path, remedy: str, what: str = "cannot be read") -> Fields:
     """
     with reading(path, remedy, what):
         text = path.read_text(encoding="utf-8")
-        found = json.loads(text, object_hook=lambda values: Fields(values, path, remedy))
+        found = json.loads(text, object_hook=lambda values: Fields(values, path, remedy, what))
         if not isinstance(found, Fields):
             raise ValueError(f"must be an object, found a {type(found).__name__}")
     return found

@@ -198,7 +198,7 @@ def path_of(name):
     """Where a line says that the damage is: models, classifiers and data by their folder."""
     folders = ("models", "prepared", "classifiers")
     whole = Path(name)
-    return str(whole.parent if whole.parts[1:2] and whole.parts[1] in folders else whole)
+    return str(whole.parent if len(whole.parts) > 1 and whole.parts[1] in folders else whole)
 
 
 @pytest.mark.parametrize("name", READERS)

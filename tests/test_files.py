@@ -141,7 +141,7 @@ RANDOM = np.random.default_rng(0).random((300, 40))
 WRITERS = {
     "json": lambda path: path.write_text("x" * 9999),
     "npy": lambda path: write_npy(path, RANDOM.astype(np.uint8)),
-    "npz": lambda path: np.savez(path.with_suffix(".npz"), codes=RANDOM),
+    "npz": lambda path: np.savez(path.open("wb"), codes=RANDOM),
     "safetensors": lambda path: save_file({"x": torch.from_numpy(RANDOM)}, path),
     "png": figure,
     "picture": lambda path: Image.fromarray((255 * RANDOM).astype("u1")).save(path, format="PNG"),
@@ -196,7 +196,8 @@ def test_other_errors_pass(tmp_path, error):
 def test_a_folder_that_is_a_file_is_told(tmp_path):
     (tmp_path / "models").write_text("")
     for kind in (replaced, replaced_file, output_folder):
-        with pytest.raises(
-            UserError, match=r"/models/x/y: cannot be written \((Not a dir|File ex)"
-        ), kind(tmp_path / "models" / "x" / "y"):
+        with (
+            pytest.raises(UserError, match=r"/models/x/y: cannot be written \((Not a dir|File ex)"),
+            kind(tmp_path / "models" / "x" / "y"),
+        ):
             pass

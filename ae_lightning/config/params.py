@@ -201,6 +201,7 @@ def first_line(error: ValidationError) -> str:
     elif first["type"] == "value_error":
         text = ": ".join(filter(None, (path, str(first["ctx"]["error"]))))
     else:
-        found = f"{first['msg']}, found {reprlib.repr(first['input'])}; correct it"
+        found = f"{first['msg']}, found {reprlib.repr(first['input'])}"
         text = ": ".join(filter(None, (path, found)))
+    text += "" if "; " in text else "; correct it"
     return text + (f" (and {more} more)" if more else "")

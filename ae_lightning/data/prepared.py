@@ -44,7 +44,8 @@ class PreparedDataset:
         remedy, what = f"run: dvc repro prepare@{folder.name}", "no prepared data here"
         with reading(folder, remedy, what):
             meta = read_json(folder / "meta.json", remedy, what)
-            return cls(folder, meta["kind"], meta["shape"], meta["classes"])
+            named = {name: meta[name] for name in ("kind", "shape", "classes")}
+            return cls(folder=folder, **named)
 
     @property
     def of_documents(self) -> bool:

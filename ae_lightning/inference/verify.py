@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ from ae_lightning.errors import UserError, reading
 from ae_lightning.files import read_yaml
 
 LOCK = "dvc.lock"
-RESTORE = "run: git checkout dvc.lock"
 
 
 def check_recorded(path: Path, stage: str) -> None:
@@ -60,7 +60,27 @@ def _unsafe_md5() -> Any:
 
 def _outs(lock: Path) -> dict[str, str]:
     """Hashes of all stages' outputs by path."""
-    with reading(lock, RESTORE):
-        stages = read_yaml(lock, RESTORE)["stages"]
-        outs = [out for stage in stages.values() for out in stage.get("outs", ())]
+    with told_of(lock):
+        outs = [out for stage in recorded(lock)["stages"].values() for out in stage.get("outs", ())]
         return {out["path"]: out["md5"] for out in outs}
+
+
+def recorded(path: Path) -> Any:
+    """Content of ``dvc.lock`` or a ``.dvc`` file, which ends with a whole line.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    with told_of(path):
+        if not path.read_bytes().endswith(b"\n"):
+            raise ValueError("its last line is cut")
+        return read_yaml(path, _restore(path))
+
+
+def told_of(path: Path) -> AbstractContextManager[None]:
+    """A block in which damage of ``dvc.lock`` or a ``.dvc`` file shows."""
+    return reading(path, _restore(path))
+
+
+def _restore(path: Path) -> str:
+    return f"run: git checkout {path.name}"

@@ -112,7 +112,8 @@ class ClassifierCheckpoint:
         """
         with _usable(folder):
             said = read_json(folder / "model.json", _remedy(folder), UNUSABLE)
-            stored = cls(folder, said["data"], said["classes"], said["best"], said["runs"])
+            named = {name: said[name] for name in ("data", "classes", "best", "runs")}
+            stored = cls(folder=folder, **named)
             if stored.best not in stored.runs:
                 raise ValueError(f"best: must be one of the runs, found {stored.best!r}")
             return stored

@@ -33,7 +33,7 @@ def save(content: Any, path: Path) -> None:
     """
     with replaced_file(path) as partial, partial.open("wb", buffering=0) as file:
         with _without_checksums():
-            torch.save(content, written := _Hashed(file))
+            torch.save(content, written := _Hashed(file))  # type: ignore[arg-type]
         file.write(written.hash.digest())
 
 

@@ -17,8 +17,7 @@ from typing import Any, SupportsFloat
 import psutil  # type: ignore[import-untyped,unused-ignore]
 
 from ae_lightning.distributed.placement import whole_number
-from ae_lightning.errors import reading
-from ae_lightning.files import read_yaml
+from ae_lightning.inference.verify import recorded, told_of
 
 GIT_SECONDS = 30
 CLOCK_SLACK = 5.0  # seconds by which two readings of a process's start may differ
@@ -106,7 +105,7 @@ def tags(inputs: Iterable[Path]) -> dict[str, str]:
 def dvc_hashes(paths: Iterable[Path]) -> dict[Path, str]:
     """DVC's MD5 of those paths (relative to the repository) that dvc.lock or data.dvc names."""
     root = repository_root()
-    with reading(root / "dvc.lock", "run: git checkout dvc.lock data.dvc"):
+    with told_of(root / "dvc.lock"):
         stages = _yaml(root / "dvc.lock").get("stages", {}).values()
         outs = [out for stage in stages for out in stage.get("outs", [])]
         outs += _yaml(root / "data.dvc").get("outs", [])
@@ -117,7 +116,7 @@ def dvc_hashes(paths: Iterable[Path]) -> dict[Path, str]:
 def stage_inputs(stage: str) -> list[Path]:
     """The artifacts that a stage was last built from, by dvc.lock; none if it was never built."""
     lock = repository_root() / "dvc.lock"
-    with reading(lock, "run: git checkout dvc.lock"):
+    with told_of(lock):
         stages = _yaml(lock).get("stages", {})
         paths = [Path(dep["path"]) for dep in stages.get(stage, {}).get("deps", [])]
     return [path for path in paths if path.parts[0] == "artifacts"]
@@ -180,4 +179,4 @@ def _yaml(path: Path) -> dict[str, Any]:
 @lru_cache(maxsize=4)
 def _parsed(path: Path, *state: int) -> dict[str, Any]:
     """A file as it was in that state; `ae publish` asks dvc.lock about every model."""
-    return read_yaml(path, f"run: git checkout {path.name}") or {}
+    return recorded(path) or {}

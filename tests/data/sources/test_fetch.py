@@ -206,7 +206,9 @@ def test_a_source_that_fails_for_want_of_room_is_told_as_that(toy, tmp_path, mon
     toy(Source("npm", no_reason), Source("a mirror", refuse))
     usage = shutil.disk_usage(tmp_path)._replace(free=free)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(UserError, match=r"toy: cannot write there \(No space left .*: 2 files, 0.0"):
+    with pytest.raises(
+        UserError, match=r"toy: cannot write there \(No space left .*: 2 files, 0.0"
+    ):
         fetch.fetch(["toy"], tmp_path / "data", progress=False)
     assert held(tmp_path) == set()
 
@@ -221,7 +223,9 @@ def test_a_source_that_fails_where_nothing_can_be_written_is_told_as_that(toy, t
 
 def test_with_room_enough_the_sources_are_to_blame(toy, tmp_path):
     toy(Source("npm", no_reason), Source("a mirror", refuse))
-    with pytest.raises(UserError, match=r"npm \(npm failed with it .*\), a mirror \(closed today\)"):
+    with pytest.raises(
+        UserError, match=r"npm \(npm failed with it .*\), a mirror \(closed today\)"
+    ):
         fetch.fetch(["toy"], tmp_path / "data", progress=False)
     assert held(tmp_path) == set()
 
