@@ -417,10 +417,9 @@ def test_a_sealed_folder_is_known_by_all_its_files(tmp_path):
         assert not folder.exists()
 
 
-def test_load_tells_damage_of_prepared_data(project):
+@pytest.mark.parametrize("content", [b"{}", b"\xff\xfe", b"null", b"[" * 100_000])
+def test_load_tells_damage_of_prepared_data(project, content):
     path = project / "artifacts/prepared/tiny/meta.json"
-    read = lambda _: load("small", project / "artifacts")  # noqa: E731
-    for content in (b"{}", b"\xff\xfe", b"null", b"[" * 100_000):
-        assert "prepared/tiny: no prepared data here" in spoiled(path, content, read) or str(
-            path
-        ) in spoiled(path, content, read)
+    line = spoiled(path, content, lambda _: load("small", project / "artifacts"))
+    assert line.startswith(f"{path}: no prepared data here (")
+    assert line.endswith("); run: dvc repro prepare@tiny")

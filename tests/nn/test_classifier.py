@@ -92,5 +92,5 @@ def test_a_folder_tells_what_it_holds_and_what_is_wrong_with_it(stored):
     ):
         ClassifierCheckpoint.open(stored.folder / "nowhere")
     (stored.folder / "model.json").write_text(json.dumps({"data": "toy"}))
-    with pytest.raises(UserError, match="no usable classifier here .'classes' is missing"):
+    with pytest.raises(UserError, match=r"no usable classifier here \('classes' is missing"):
         ClassifierCheckpoint.open(stored.folder)
