@@ -164,7 +164,7 @@ def on_documents(folder):
         (lambda folder: shutil.rmtree(folder / "prepared" / "tiny"),
          r"prepared/tiny/meta.json: no prepared data here .*dvc repro prepare@tiny$"),
         (lambda folder: (folder / "models" / "pca" / "model.json").write_text("{}"),
-         r"pca/model.json: no usable model here \('data' is missing\); run: dvc repro finetune@pca$"),
+         r"model.json: no usable model here \('data' is missing\); run: dvc repro finetune@pca$"),
     ],
 )  # fmt: skip
 def test_artifacts_that_do_not_fit_are_told(spoil, line, artifacts):
