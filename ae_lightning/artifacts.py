@@ -1,6 +1,7 @@
 """Paths of the stages' artifacts; dvc.yaml names the same ones."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from ae_lightning.errors import UserError
@@ -52,3 +53,26 @@ def within(root: Path, folder: Path, *names: str) -> Path:
         UserError: a name could lead elsewhere; see :func:`checked_name`.
     """
     return (root / folder.relative_to(ARTIFACTS)).joinpath(*map(checked_name, names))
+
+
+MADE_BY = {
+    "evaluation": "evaluate@",
+    "grades": "grade@",
+    "repeats": "repeat@",
+    "pretrain": "pretrain@",
+    "finetune": "finetune@",
+    "supervise": "supervise@",
+    "comparison": "compare",
+    "labels": "tabulate",
+}
+"""Stages by the folder of what they write and git has; ``@``: the next part of a path is added."""
+
+
+def remedy(path: Path) -> str:
+    """What to do about a damaged file that git has: figures, learning curves, metrics, planes."""
+    found = [
+        stage + (item.removesuffix(".csv") if stage.endswith("@") else "")
+        for folder, item in pairwise(path.parts)
+        if (stage := MADE_BY.get(folder))
+    ]
+    return f"run: git checkout {path}, or dvc repro {found[-1] if found else ''}".rstrip()

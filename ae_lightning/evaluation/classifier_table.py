@@ -1,6 +1,5 @@
 """Comparison of all classifiers: a table, a figure per dataset, differences between starts."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from ae_lightning.config.classifiers import Classifier
 from ae_lightning.evaluation.errors_by_labels import Metrics, curve_of, paired
 from ae_lightning.evaluation.figures.label_budget import error_curves
+from ae_lightning.evaluation.results import read_metrics
 from ae_lightning.files import csv_table, replaced, rounded, write_json
 
 COLUMNS = ("classifier", "start", "labels", "seeds", "error", "sd", "ahead", "se", "p")
@@ -23,9 +23,7 @@ def tabulate(classifiers: Mapping[str, Classifier], grades: Path, folder: Path) 
     classifier, start and number of labels.
     """
     measured: dict[str, Metrics] = {
-        name: json.loads(path.read_text(encoding="utf-8"))
-        for name in classifiers
-        if (path := grades / name / "metrics.json").exists()
+        name: metrics for name in classifiers if (metrics := read_metrics(grades / name))
     }
     rows = [
         row

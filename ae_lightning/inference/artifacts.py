@@ -3,14 +3,12 @@
 Needs neither ``params.yaml`` nor training's libraries.
 """
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 from ae_lightning.artifacts import EVALUATION, MODELS, within
 from ae_lightning.config.params import load, pick
 from ae_lightning.data.prepared import SPLITS, PreparedDataset
-from ae_lightning.errors import UserError
+from ae_lightning.errors import UserError, reading
 from ae_lightning.inference.model_files import (
     check_finite,
     check_stack,
@@ -107,21 +105,18 @@ def saved_codes(
         UserError: there are none, they cannot be read, or they are of other examples.
     """
     remedy = f"run: dvc repro evaluate@{path.parent.name}"
-    try:
-        with np.load(path) as file:
-            wanted = [split for split in SPLITS if split in file or split not in optional]
-            codes = {split: file[split] for split in wanted}
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: this variant was not evaluated yet; {remedy}") from error
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
-        raise UserError(f"{path}: cannot be read ({error}); {remedy}") from error
+    if not path.exists():
+        raise UserError(f"{path}: this variant was not evaluated yet; {remedy}")
+    with reading(path, remedy), np.load(path) as file:
+        wanted = [split for split in SPLITS if split in file or split not in optional]
+        codes = {split: file[split].astype(np.float32, copy=False) for split in wanted}
     for split, rows in codes.items():
         if rows.shape != (sizes[split], units):
             raise UserError(
                 f"{path}: must have codes {(sizes[split], units)} of the {split} {examples}, "
                 f"found {rows.shape}, which are stale; {remedy}"
             )
-    return {split: finite(rows.astype(np.float32, copy=False)) for split, rows in codes.items()}
+    return {split: finite(rows) for split, rows in codes.items()}
 
 
 def stale(trained: ModelArtifacts, must: str, found: Any) -> UserError:
@@ -151,7 +146,7 @@ def _absent(name: str, artifacts: Path) -> UserError:
 def _other(model: Path, data: PreparedDataset, examples: str) -> UserError:
     there = []
     for path in sorted(model.parent.glob("*/model.json")):
-        with suppress(OSError, ValueError, KeyError):  # what is broken is not offered
+        with suppress(UserError):  # what is broken is not offered
             if _data(path.parent).examples == examples:
                 there.append(path.parent.name)
     return UserError(

@@ -97,13 +97,18 @@ def checked_labels(labels: object, count: int, classes: Sequence[str]) -> NDArra
     """
     array = np.asarray([] if labels is None else labels)
     if array.shape != (count,):
-        raise UserError(f"y: must have the class of each of {count:,} images, found {array.shape}")
+        raise UserError(
+            f"y: must have the class of each of {count:,} images, found {array.shape}; give as many"
+        )
     if array.dtype.kind not in "iu":
         numbers = {name: number for number, name in enumerate(classes)}
         array = np.array([numbers.get(str(name), -1) for name in array])
     if (wrong := np.flatnonzero((array < 0) | (array >= len(classes)))).size:
         found = np.asarray(labels)[wrong[0]]
-        raise UserError(f"y[{wrong[0]}]: must be one of {', '.join(classes)}, found {found}")
+        raise UserError(
+            f"y[{wrong[0]}]: must be one of {', '.join(classes)}, or its number, found {found}; "
+            "correct it"
+        )
     return array.astype(np.intp)
 
 

@@ -29,6 +29,7 @@ from ae_lightning.files import replaced
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn import classifier as nets
 from ae_lightning.nn.stack import Stack
+from ae_lightning.training import sealed
 from ae_lightning.training.callbacks import AtomicCheckpointIO, OwnSignals, Progress, ResumePoint
 from ae_lightning.training.fingerprint import contents, fingerprint
 from ae_lightning.training.run_record import RunRecord, write_epochs
@@ -95,7 +96,7 @@ class Sweep:
         runs, done = list(self.classifier.runs), self._done
         for number, run in enumerate(runs, start=1):
             folder = done / str(run)
-            if not process_group.broadcast(folder.exists()):
+            if not process_group.broadcast(process_group.is_first() and sealed.is_whole(folder)):
                 self._train(run, folder, done)
             process_group.barrier()
             taught = RunRecord.read(folder)

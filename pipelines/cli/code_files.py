@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ae_lightning.data.images.arrays import read_npy
-from ae_lightning.errors import UserError
+from ae_lightning.errors import UserError, reading
 from ae_lightning.files import inert, replaced_file
 
 Floats = NDArray[np.float32]
@@ -29,15 +29,8 @@ def read_codes(path: Path) -> Floats:
         UserError: it is absent, cannot be read, or has no columns of codes.
     """
     check_ending(path, READERS)
-    try:
+    with reading(path, "write it again", "must have codes as `ae encode` writes them"):
         return READERS[path.suffix.lower()](path)
-    except UserError:
-        raise
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"{path}: must have codes as `ae encode` writes them, found {reason}; write it again"
-        ) from error
 
 
 def check_ending(path: Path, endings: Mapping[str, Any]) -> None:

@@ -54,7 +54,7 @@ def _files(path: Path) -> list[Path]:
 def _array(path: Path) -> NDArray[Any]:
     array = read_npy(path)
     if not array.shape:
-        raise UserError(f"{path}: must hold several images, found a single number")
+        raise UserError(f"{path}: must hold several images, found a single number; stack them")
     return array
 
 

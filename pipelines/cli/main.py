@@ -7,12 +7,14 @@ import re
 import sys
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Annotated
 
 import typer
 
 from ae_lightning import foreign_variables, redact
-from ae_lightning.errors import UserError, one_line
+from ae_lightning.errors import NO_ROOM, UserError, one_line
 from pipelines.cli import inference, operations, stages
 
 app = typer.Typer(
@@ -44,6 +46,10 @@ def main() -> None:
         said = f"ae: {error}"
         if isinstance(error, ModuleNotFoundError):
             said = _needs(str(error.name))
+        elif isinstance(error, OSError):
+            place = error.filename or f"{Path.cwd()} or {gettempdir()}"
+            remedy = "make room" if error.errno in NO_ROOM else "mend or name another"
+            said = f"ae: {place}: {error.strerror or error}; {remedy}"
         if not said or "--debug" in sys.argv:
             raise
         print(one_line(said), file=sys.stderr)

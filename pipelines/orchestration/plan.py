@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import yaml
-
+from ae_lightning.errors import UserError, reading
+from ae_lightning.files import read_yaml
 from ae_lightning.subprocesses import Group
 from pipelines.code_digest import digests
 from pipelines.orchestration import raw_files
@@ -92,8 +93,6 @@ class Plan:
 
 def has_code_stage(root: Path) -> bool:
     """Whether a project's stages go by what code means; what is wrong with dvc.yaml, DVC tells."""
-    try:
-        said = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))
-        return CODE in said["stages"]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, LookupError, TypeError):
-        return False
+    with suppress(UserError), reading(root / "dvc.yaml", ""):
+        return CODE in read_yaml(root / "dvc.yaml", "")["stages"]
+    return False

@@ -1,6 +1,5 @@
 """Index of the models in ``artifacts/``, each with its curves, metrics, figures and repeats."""
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,7 @@ from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.config.params import load
 from ae_lightning.errors import UserError
 from ae_lightning.evaluation.results import read_measured, read_metrics
+from ae_lightning.files import read_json
 from ae_lightning.training.curve import LearningCurve
 from pipelines.tracking import provenance
 from pipelines.tracking.queries import STAGES
@@ -93,7 +93,8 @@ class ModelEntry:
     @cached_property
     def described(self) -> dict[str, Any]:
         """Its model.json."""
-        return dict(json.loads((self.model / "model.json").read_text(encoding="utf-8")))
+        remedy = f"run: dvc repro {self.stage}@{self.name}"
+        return read_json(self.model / "model.json", remedy)
 
     @property
     def dataset(self) -> str:

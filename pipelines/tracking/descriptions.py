@@ -13,6 +13,7 @@ import numpy as np
 
 from ae_lightning import artifacts
 from ae_lightning.config.variants import SOLVED
+from ae_lightning.files import read_json
 from ae_lightning.metrics import METRICS
 from pipelines.tracking import provenance, queries
 from pipelines.tracking.artifact_index import ModelEntry, Tables
@@ -313,7 +314,7 @@ def _count(prepared: Path, split: str) -> int:
 
 def _meta(prepared: Path) -> dict[str, Any]:
     path = prepared / "meta.json"
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    return read_json(path, f"run: dvc repro prepare@{prepared.name}") if path.exists() else {}
 
 
 def _link(text: str, to: str) -> str:

@@ -179,7 +179,10 @@ def _record(one: ModelEntry, began: int, known: Known, tables: Tables) -> bool:
         for record in missing:
             record(run)
     if run.guard.lost:
-        raise UserError(f"{one.model}: not recorded; start the tracking store and repeat")
+        raise UserError(
+            f"{one.model}: not recorded: the tracking store {store.shown()} failed (the line above "
+            "says how); mend or start it, then run `ae publish` again"
+        )
     return True
 
 

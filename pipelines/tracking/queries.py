@@ -223,6 +223,8 @@ def answering() -> Iterator[None]:
     """
     try:
         yield
+    except UserError:
+        raise
     except Exception as error:
         raise UserError(
             f"MLFLOW_TRACKING_URI: the tracking store must answer, {store.shown()} does not "

@@ -151,11 +151,14 @@ def opening(address: str) -> Iterator[None]:
     one that does not answer for over a minute.
 
     Raises:
-        UserError: If the address is that of a server without ``http://``, where MLflow would make a
+        UserError: the address lacks its beginning, as ``127.0.0.1:5000`` does; MLflow would make a
             folder of that name.
     """
-    if re.match(r"[\w.-]+:\d", address):
-        raise UserError(f"must begin with http:// or https://, found {address}")
+    if "://" not in address and not address.startswith(("file:", "/", ".", "databricks")):
+        raise UserError(
+            "MLFLOW_TRACKING_URI: must begin with http://, https://, sqlite:/// or postgresql://, "
+            f"found {address!r}; correct it, or unset it for mlflow/mlflow.db"
+        )
     database = _database(address)
     if not database and not DATABASE.match(address):
         yield

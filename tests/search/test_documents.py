@@ -219,7 +219,7 @@ def on_images(folder):
          r"found \(20, 4\), which are stale; run: dvc repro evaluate@lsa-4$"),
         (other_vocabulary, r"models/lsa-4: must take the 11 terms of .*prepared/notes, found 14, "
          r"so it is stale; run: dvc repro evaluate@lsa-4$"),
-        (without_documents, r"prepared/notes: no prepared data here .*dvc repro prepare@notes$"),
+        (without_documents, r"notes/meta.json: no prepared data here .*dvc repro prepare@notes$"),
         (on_images, r"models/lsa-4: must be a variant on documents to search them, "
          r"found images \(notes\); there is tfidf$"),
     ],

@@ -162,9 +162,9 @@ def on_documents(folder):
         (on_documents, r"models/pca: must be a variant on images to search them, "
          r"found documents \(tiny\); there is colours$"),
         (lambda folder: shutil.rmtree(folder / "prepared" / "tiny"),
-         r"prepared/tiny: no prepared data here .*dvc repro prepare@tiny$"),
+         r"prepared/tiny/meta.json: no prepared data here .*dvc repro prepare@tiny$"),
         (lambda folder: (folder / "models" / "pca" / "model.json").write_text("{}"),
-         r"models/pca: no usable model here \(KeyError\('data'\)\); run: dvc repro finetune@pca$"),
+         r"model.json: no usable model here \('data' is missing\); run: dvc repro finetune@pca$"),
     ],
 )  # fmt: skip
 def test_artifacts_that_do_not_fit_are_told(spoil, line, artifacts):

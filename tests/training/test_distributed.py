@@ -34,6 +34,7 @@ SLURM = {
     "SLURM_NTASKS_PER_NODE": "2",
     "SLURM_NNODES": "1",
     "SLURM_NODEID": "0",
+    "SLURM_STEP_ID": "0",
     "SLURM_NODELIST": "127.0.0.1",
 }
 

@@ -81,7 +81,7 @@ def _images(
 def _none_left(path: Path, split: str, file: str, skipped: Mapping[str, str]) -> UserError:
     return UserError(
         f"{path}: no image of the {split} part can be read; the first is {printable(file)}, which "
-        f"{skipped[file]}"
+        f"{skipped[file]}; put readable ones there"
     )
 
 

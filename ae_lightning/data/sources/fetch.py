@@ -12,6 +12,8 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from errno import ENOSPC
+from os import strerror
 from pathlib import Path
 
 from rich.console import Console
@@ -59,10 +61,9 @@ def fetch(names: Sequence[str] = (), root: Path = Path("data"), progress: bool =
                     "`dvc pull`"
                 ) from error
             except OSError as error:
-                reason = error.strerror or error
                 raise UserError(
-                    f"{root / name}: cannot write there ({reason}); make room, or make the folder "
-                    f"writable, and run `ae fetch {name}` again"
+                    f"{root / name}: cannot write there ({error.strerror or error}); make room, or "
+                    f"make the folder writable, and run `ae fetch {name}` again"
                 ) from error
 
 
@@ -121,6 +122,9 @@ def _filled(source: Source, wanted: RawDataset, partial: Path, bar: Progress) ->
         if error.errno in DISK_ERRORS:
             raise
         raise SourceError(str(error)) from error
+    except SourceError:
+        _check_room(partial, wanted)
+        raise
     except (KeyError, ValueError) as error:
         raise SourceError(f"not what was expected: {error}") from error
     finally:
@@ -128,6 +132,17 @@ def _filled(source: Source, wanted: RawDataset, partial: Path, bar: Progress) ->
     if problem := wanted.problem(folder):
         raise SourceError(problem.removeprefix(f"{folder}{os.sep}"))
     return folder
+
+
+def _check_room(folder: Path, wanted: RawDataset) -> None:
+    """Tell a source that failed for want of room, which another program says badly or not at all.
+
+    Raises:
+        OSError: there is no room for what is wanted, or none at all.
+    """
+    (folder / "room").write_bytes(bytes(2**20))
+    if shutil.disk_usage(folder).free < sum(file.size for file in wanted.files.values()):
+        raise OSError(ENOSPC, f"{strerror(ENOSPC)}: {wanted}")
 
 
 def _move(folder: Path, target: Path, files: Mapping[str, Checksum]) -> None:

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from ae_lightning.data.sources.sources import Source
 from ae_lightning.errors import UserError
 from tests.conftest import PATIENCE, wait_for
 from tests.pipelines.conftest import sleepers
+from tests.test_files import disk_full_after
 
 FILES = {"images": b"\x00\x01\x02\x03" * 5000, "labels": b"\x07\x08"}
 ROOT = Path(__file__).parents[3]
@@ -196,6 +198,39 @@ def test_full_disk(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "toy: cannot write there (File too large); make room" in done.stdout
     assert list((tmp_path / "data").iterdir()) == []
+
+
+def no_reason(folder, on_bytes):
+    raise SourceError("npm failed with it gave no reason")
+
+
+@pytest.mark.parametrize("free", [0, 1, 20_001])
+def test_a_source_that_fails_for_want_of_room_is_told_as_that(toy, tmp_path, monkeypatch, free):
+    toy(Source("npm", no_reason), Source("a mirror", refuse))
+    usage = shutil.disk_usage(tmp_path)._replace(free=free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(
+        UserError, match=r"toy: cannot write there \(No space left .*: 2 files, 0.0"
+    ):
+        fetch.fetch(["toy"], tmp_path / "data", progress=False)
+    assert held(tmp_path) == set()
+
+
+@pytest.mark.parametrize("size", [0, 4096, 2**20 - 1])
+def test_a_source_that_fails_where_nothing_can_be_written_is_told_as_that(toy, tmp_path, size):
+    toy(Source("npm", no_reason))
+    with disk_full_after(size), pytest.raises(UserError, match=r"write there \(File too large"):
+        fetch.fetch(["toy"], tmp_path / "data", progress=False)
+    assert held(tmp_path) == set()
+
+
+def test_with_room_enough_the_sources_are_to_blame(toy, tmp_path):
+    toy(Source("npm", no_reason), Source("a mirror", refuse))
+    with pytest.raises(
+        UserError, match=r"npm \(npm failed with it .*\), a mirror \(closed today\)"
+    ):
+        fetch.fetch(["toy"], tmp_path / "data", progress=False)
+    assert held(tmp_path) == set()
 
 
 def test_two_fetches_at_once(toy, tmp_path):

@@ -149,7 +149,7 @@ def test_rows_that_cannot_be_read_may_be_skipped(artifacts, ae):
 
 def test_altered_weights_need_a_word(scans, ae):
     outs = "outs: [{path: artifacts/models/pca-5, hash: md5, md5: 0f.dir}]"
-    Path("dvc.lock").write_text(f"stages: {{finetune@pca-5: {{{outs}}}}}")
+    Path("dvc.lock").write_text(f"stages: {{finetune@pca-5: {{{outs}}}}}\n")
     status, _, errors = ae("encode", "pca-5", "scans", "-o", "x.npy")
     assert status == 2
     assert "must be what dvc.lock records (md5 0f.dir), found " in errors
@@ -249,7 +249,7 @@ def test_codes_that_were_written_are_decoded(name, scans, ae):
         (["pca-2", "-o", "x.jpg"], "x.jpg: must end in .png"),
         (["pca-5", "--codes", "two.npy"], "codes: must be (N, 5), found (3, 2)"),
         (["pca-5", "--codes", "away.npy"], "away.npy: must have codes as `ae encode` writes them"),
-        (["pca-5", "--codes", "other.csv"], "found no column code_0; write it again"),
+        (["pca-5", "--codes", "other.csv"], "writes them (no column code_0); write it again"),
         (["switches", "--codes", "six.npy"], "unpooling with switches needs the positions"),
     ],
 )  # fmt: skip
