@@ -253,8 +253,8 @@ def test_a_montage_is_a_picture(artifacts, tiny, capsys, monkeypatch):
     assert capsys.readouterr().err == ""
     page = Image.open("out.png")
     assert page.format == "PNG"
-    assert 600 < page.width < 900
-    assert 500 < page.height < 900
+    assert 500 < page.width < 700
+    assert 450 < page.height < 700
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ NARROWEST = 5.0
 """Inches that a title needs."""
 
 INK, PALE = "0.13", "0.5"
-DPI = 150
 
 
 class Cell(NamedTuple):
@@ -42,9 +41,7 @@ def contact_sheet(title: str, rows: Sequence[Sequence[Cell]], inches: float) -> 
         for place, cell in zip(places, row, strict=False):
             place[:height] = cell.image.reshape(height, width, -1) / 255
     page, pixel = tile(cells, gap), inches / width
-    size = max(NARROWEST, pixel * page.shape[1]), pixel * page.shape[0] + 0.6
-    figure = canvas(*size)
-    figure.set_dpi(DPI)
+    figure = canvas(max(NARROWEST, pixel * page.shape[1]), pixel * page.shape[0] + 0.6)
     axes = figure.add_subplot(anchor="NW")
     axes.set_title(title, size=9, loc="left")
     show(axes, page, None, interpolation="nearest")
