@@ -11,6 +11,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ae_lightning import sealed
 from ae_lightning.artifacts import remedy
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.errors import UserError
@@ -23,7 +24,6 @@ from ae_lightning.metrics import figures_of
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.classifier import ClassifierCheckpoint
 from ae_lightning.nn.stack import chain_specs
-from ae_lightning.training import sealed
 from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.run_record import read_epochs
 from pipelines.code_digest import digests
@@ -421,5 +421,5 @@ def test_a_sealed_folder_is_known_by_all_its_files(tmp_path):
 def test_load_tells_damage_of_prepared_data(project, content):
     path = project / "artifacts/prepared/tiny/meta.json"
     line = spoiled(path, content, lambda _: load("small", project / "artifacts"))
-    assert line.startswith(f"{path}: no prepared data here (")
-    assert line.endswith("); run: dvc repro prepare@tiny")
+    assert line.startswith(f"{path.parent}: no usable prepared data here (")
+    assert line.endswith("); run: dvc repro --force prepare@tiny")

@@ -12,13 +12,13 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from ae_lightning import sealed
 from ae_lightning.data.sources.normalize import write_npy
 from ae_lightning.errors import UserError
 from ae_lightning.files import csv_table, inert, replaced, replaced_file, write_json
 from ae_lightning.inference.output_folder import output_folder
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.layers.dense import DenseSpec
-from ae_lightning.training import sealed
 from ae_lightning.training.curve import LearningCurve
 
 FULL = r"^\S+/(model|file): cannot be written \(File too large\); make room, or make the folder"

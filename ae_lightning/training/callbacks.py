@@ -13,12 +13,12 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
+from ae_lightning import sealed
 from ae_lightning.distributed import process_group
 from ae_lightning.distributed.fsdp import weights
 from ae_lightning.distributed.strategies import FullyShardedStrategy
 from ae_lightning.errors import UserError
 from ae_lightning.nn.stack import Stack
-from ae_lightning.training import sealed
 from ae_lightning.training.curve import COLUMNS
 
 MONITOR = "val/loss"

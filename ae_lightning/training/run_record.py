@@ -10,11 +10,11 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ae_lightning import sealed
 from ae_lightning.artifacts import remedy
 from ae_lightning.config.classifiers import Run
 from ae_lightning.errors import reading
 from ae_lightning.files import replaced
-from ae_lightning.training import sealed
 from ae_lightning.training.curve import LearningCurve
 
 COLUMNS = ("start", "labels", "seed", "epoch", "seconds", "train/loss", "val/error")

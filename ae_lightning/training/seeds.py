@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from ae_lightning import sealed
 from ae_lightning.artifacts import RESUME
 from ae_lightning.config.environment import Environment
 from ae_lightning.config.layers import Layer
@@ -15,7 +16,6 @@ from ae_lightning.distributed import process_group
 from ae_lightning.files import replaced
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack
-from ae_lightning.training import sealed
 from ae_lightning.training.curve import LearningCurve
 from ae_lightning.training.finetune import FITTERS
 from ae_lightning.training.fingerprint import contents, fingerprint

@@ -17,6 +17,7 @@ import numpy as np
 from lightning import LightningModule, Trainer
 from numpy.typing import NDArray
 
+from ae_lightning import sealed
 from ae_lightning.artifacts import RESUME
 from ae_lightning.config.classifiers import Classifier, Run
 from ae_lightning.config.environment import Environment
@@ -29,7 +30,6 @@ from ae_lightning.files import replaced
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn import classifier as nets
 from ae_lightning.nn.stack import Stack
-from ae_lightning.training import sealed
 from ae_lightning.training.callbacks import AtomicCheckpointIO, OwnSignals, Progress, ResumePoint
 from ae_lightning.training.fingerprint import contents, fingerprint
 from ae_lightning.training.run_record import RunRecord, write_epochs

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -26,7 +27,7 @@ def checkout(tmp_path, monkeypatch, database, request):
     """A repository with one layer and one evaluated variant; the dataset is the test's own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
-    dataset = request.node.name
+    dataset = re.sub(r"\W+", "-", request.node.name)
     for folder, name, stage in [("layers", "one", "pretrain"), ("models", "deep", "finetune")]:
         write(tmp_path / f"artifacts/{folder}/{name}/model.json", json.dumps({"data": dataset}))
         write(tmp_path / f"artifacts/{folder}/{name}/layer-1.safetensors", os.urandom(9).hex())
