@@ -217,8 +217,9 @@ def on_images(folder):
         (cut_codes, r"lsa-4/codes.npz: cannot be read \(.*\); run: dvc repro evaluate@lsa-4$"),
         (fewer_codes, r"lsa-4/codes.npz: must have codes \(60, 4\) of the train documents, "
          r"found \(20, 4\), which are stale; run: dvc repro evaluate@lsa-4$"),
-        (other_vocabulary, r"models/lsa-4: must take the 11 terms of .*prepared/notes, found 14, "
-         r"so it is stale; run: dvc repro evaluate@lsa-4$"),
+        (other_vocabulary, r"prepared/notes: no usable prepared data here \(meta.json: shape: must "
+         r"be the 14 terms of vocabulary.json, found \(11,\)\); run: dvc repro --force "
+         r"prepare@notes$"),
         (without_documents, r"notes/meta.json: no prepared data here .*dvc repro prepare@notes$"),
         (on_images, r"models/lsa-4: must be a variant on documents to search them, "
          r"found images \(notes\); there is tfidf$"),

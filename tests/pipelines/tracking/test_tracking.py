@@ -284,6 +284,9 @@ def protocol(request):
     request.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
 
 
+LINE = r"^MLFLOW_TRACKING_URI: .*; (start|correct) it"
+
+
 @pytest.mark.parametrize(
     "address", ["http://127.0.0.1:{}", "http://u:secret@127.0.0.1:{}/", "127.0.0.1:{}"]
 )
