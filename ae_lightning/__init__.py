@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+import ae_lightning.foreign_variables  # noqa: F401  before matplotlib and Lightning
+
 # GNU OpenMP's threads, which PyTorch computes with, wait for each other by spinning, by default for
 # milliseconds. Beside any other busy process that slows a training tenfold and more; spinning for
 # microseconds costs next to nothing alone (benchmarks/side_by_side.py). Read when torch is loaded.

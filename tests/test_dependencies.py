@@ -21,7 +21,6 @@ DISTRIBUTIONS = {
 }
 """Distributions with another name than their module's."""
 UNSEEN = {
-    "fastapi": "a version that Prefect works with",
     "mypy": "a command",
     "pre-commit": "a command",
     "pyarrow": "pandas writes Parquet with it",

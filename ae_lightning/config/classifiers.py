@@ -176,7 +176,7 @@ def _check(name: str, classifier: Classifier, params: Params) -> None:
         )
     folder, _, layer = classifier.input.partition("/")
     if folder != "layers":
-        raise ValueError(f"input: must be layers/LAYER, found {classifier.input!r}")
+        raise ValueError(f"input: must be layers/LAYER, found {classifier.input!r}; correct it")
     known(layer, params.layers, "input", "layer")
     if params.layers[layer].data != classifier.data:
         raise ValueError(

@@ -47,8 +47,9 @@ class Images(Dataset):
 class ImageFolder(Dataset):
     """Image files in and below the folder ``path``, brought to ``size`` (height, width).
 
-    Subfolders are classes. If two of them are called ``train`` and ``test``, they are the parts,
-    and their subfolders the classes; otherwise a share ``test`` of all is tested. The test and
+    Subfolders are classes. If they are called ``train``, ``test`` and perhaps ``val``, or much so,
+    they are the parts, and their subfolders the classes; without ``val`` so many training images as
+    ``validation`` says are set aside. Otherwise a share ``test`` of all is tested. The test and
     validation images are drawn with ``seed``, as a folder is sorted by class and the last images
     would all have one class. They are kept in the order drawn.
     """
@@ -68,20 +69,20 @@ class ImageFolder(Dataset):
 class Columns(FrozenModel):
     """Fields of a document: columns of a CSV, keys of a JSON line.
 
-    ``title``, ``date`` and ``labels`` may be absent from the data. Several labels in one CSV cell
-    are separated by ``separator``.
+    All but ``text`` may be absent from the data, or are not read if they are null. Several labels
+    in one CSV cell are separated by ``separator``.
     """
 
-    id: str = "id"
-    title: str = "title"
+    id: str | None = "id"
+    title: str | None = "title"
     text: str = "body"
-    date: str = "date"
-    labels: str = "labels"
-    separator: str = ";"
+    date: str | None = "date"
+    labels: str | None = "labels"
+    separator: Annotated[str, Field(min_length=1)] = ";"
 
 
 class Documents(Dataset):
-    """Documents: JSON lines (.jsonl), CSV (.csv) or a folder of .txt, a subfolder per label.
+    """Documents: JSON lines (.jsonl), CSV (.csv, .tsv) or a folder of .txt, a subfolder per label.
 
     Those dated up to ``until`` (that day included) are trained on, later ones tested; without
     ``until`` a share ``test`` of them, drawn with ``seed``, is tested, and so is drawn which of

@@ -52,4 +52,6 @@ def environment() -> Environment:
     except ValidationError as error:
         first = error.errors()[0]
         name = "AE_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise UserError(f"{name}: {first['msg']}, found {first['input']!r}") from error
+        raise UserError(
+            f"{name}: {first['msg']}, found {first['input']!r}; correct or unset it"
+        ) from error

@@ -9,18 +9,20 @@ Settings of devices and speed alone are in
 
 from __future__ import annotations
 
+import reprlib
 from difflib import get_close_matches
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from ae_lightning.artifacts import checked_name
 from ae_lightning.config.datasets import AnyDataset, Documents, FrozenModel
 from ae_lightning.config.layers import Layer
 from ae_lightning.config.variants import Repeats, Variant, rules
 from ae_lightning.errors import UserError
+from ae_lightning.files import read_yaml
 
 
 class Params(FrozenModel):
@@ -162,25 +164,39 @@ def too_wide(where: str, units: int, inputs: int) -> str:
 
 def load(path: Path = Path("params.yaml")) -> Params:
     """Read and check ``params.yaml``; UserError tells the first mistake in one line."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: not found; run this in the project's folder") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    return parse(content, str(path))
+    if not path.exists():
+        raise UserError(f"{path}: not found; run this in the project's folder")
+    return parse(read_yaml(path, "correct it, or run: git checkout params.yaml"), str(path))
 
 
 def parse(content: Any, where: str = "params.yaml") -> Params:
     """Validate what ``params.yaml`` holds; ``where`` begins the error's line."""
+    check_names(content, where)
     try:
         return Params.model_validate(content)
     except ValidationError as error:
         raise UserError(f"{where}: {first_line(error)}") from error
 
 
+NAMED = ("datasets", "layers", "variants", "classifiers")
+"""Sections whose keys become words of commands and names of folders."""
+
+
+def check_names(content: Any, where: str) -> None:
+    """Refuse names of items that a shell or a path would read as more than a name.
+
+    Raises:
+        UserError: the first of them.
+    """
+    for section in NAMED:
+        items = content.get(section) if isinstance(content, dict) else None
+        for name in items if isinstance(items, dict) else ():
+            checked_name(name, f"{where}: {section}")
+
+
 def pick(table: dict[str, Any], name: str, what: str) -> Any:
     """``table[name]``, or a UserError that offers the nearest names."""
+    checked_name(name, what)
     try:
         known(name, table, f"params.yaml: {what}s", what)
     except ValueError as error:
@@ -204,5 +220,7 @@ def first_line(error: ValidationError) -> str:
     elif first["type"] == "value_error":
         text = ": ".join(filter(None, (path, str(first["ctx"]["error"]))))
     else:
-        text = f"{path}: {first['msg']}, found {first['input']!r}"
+        found = f"{first['msg']}, found {reprlib.repr(first['input'])}"
+        text = ": ".join(filter(None, (path, found)))
+    text += "" if "; " in text else "; correct it"
     return text + (f" (and {more} more)" if more else "")

@@ -1,7 +1,6 @@
 """Raw files to prepared ones: one function per kind of dataset."""
 
 from collections.abc import Callable
-from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +9,6 @@ from ae_lightning.data.images.prepare_arrays import write_arrays
 from ae_lightning.data.images.prepare_folder import write_folder
 from ae_lightning.data.sources import checksums
 from ae_lightning.data.text.prepare_documents import write_documents
-from ae_lightning.errors import UserError
 from ae_lightning.files import replaced
 from ae_lightning.registry import NamedBy
 
@@ -20,7 +18,6 @@ KINDS: Annotated[dict[str, Callable[[str, Any, Path], None]], NamedBy(values=("d
     "folder": write_folder,
     "documents": write_documents,
 }
-NO_ROOM = (ENOSPC, EDQUOT, EFBIG)
 
 
 def prepare(name: str, dataset: Dataset, folder: Path) -> None:
@@ -36,12 +33,5 @@ def prepare(name: str, dataset: Dataset, folder: Path) -> None:
     raw = Path("data") / name
     if name in checksums.DATASETS and raw in (dataset.path, dataset.path.parent):
         checksums.verify(name, raw.parent)
-    try:
-        with replaced(folder) as partial:
-            KINDS[dataset.kind](name, dataset, partial)
-    except OSError as error:
-        if error.errno not in NO_ROOM:
-            raise
-        raise UserError(
-            f"{folder}: cannot be written ({error.strerror}); make room and prepare it again"
-        ) from error
+    with replaced(folder) as partial:
+        KINDS[dataset.kind](name, dataset, partial)

@@ -5,18 +5,18 @@ data have no ``*_labels.npy``; images of a folder have their files' names in ``*
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
 from scipy.sparse import csr_array, load_npz
 
 from ae_lightning.data.text.bag_of_words import Counts
-from ae_lightning.errors import UserError
+from ae_lightning.errors import UserError, reading
+from ae_lightning.files import read_json
 
 SPLITS = ("train", "validation", "test")
 
@@ -31,7 +31,7 @@ class PreparedDataset:
 
     folder: Path
     kind: str
-    shape: tuple[int, ...]
+    shape: tuple[PositiveInt, ...]
     classes: tuple[str, ...]
 
     @classmethod
@@ -39,16 +39,13 @@ class PreparedDataset:
         """Open what ``ae prepare`` wrote.
 
         Raises:
-            UserError: if the folder is absent or incomplete.
+            UserError: if the folder is absent or incomplete, or its ``meta.json`` is damaged.
         """
-        try:
-            meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError) as error:
-            raise UserError(
-                f"{folder}: no prepared data here ({type(error).__name__}); "
-                f"run: dvc repro prepare@{folder.name}"
-            ) from error
-        return cls(folder, meta["kind"], tuple(meta["shape"]), tuple(meta["classes"]))
+        remedy, what = f"run: dvc repro prepare@{folder.name}", "no prepared data here"
+        with reading(folder, remedy, what):
+            meta = read_json(folder / "meta.json", remedy, what)
+            named = {name: meta[name] for name in ("kind", "shape", "classes")}
+            return cls(folder=folder, **named)
 
     @property
     def of_documents(self) -> bool:
@@ -75,7 +72,12 @@ class PreparedDataset:
 
         Of documents their :class:`Counts`.
         """
-        return self.counts(split) if self.of_documents else self.array(f"{split}_inputs.npy")
+        if self.of_documents:
+            return self.counts(split)
+        images = self.array(f"{split}_inputs.npy")
+        found = images.dtype.name, images.shape[1:]
+        self._check(f"{split}_inputs.npy", "images", ("uint8", self.shape), found)
+        return images
 
     def labels(self, split: str) -> NDArray[Any]:
         """Class numbers of ``split``, ``(examples,)`` unsigned, memory-mapped.
@@ -90,7 +92,14 @@ class PreparedDataset:
                 f"{self.folder}: labels are needed here, found none; label the data (a subfolder "
                 "for each class, or a file of labels) and prepare them again"
             )
-        return self.array(f"{split}_labels.npy")
+        labels, classes = self.array(f"{split}_labels.npy"), len(self.classes)
+        if self.of_documents:
+            self._check(f"{split}_labels.npy", "a row of labels", (classes,), labels.shape[1:])
+        else:
+            count = len(self.inputs(split)), True
+            found = len(labels), bool(np.all(labels < classes))
+            self._check(f"{split}_labels.npy", "labels that meta.json names", count, found)
+        return labels
 
     def files(self, split: str) -> list[str]:
         """Which file each image of ``split`` is of, below the dataset's ``path``.
@@ -100,22 +109,33 @@ class PreparedDataset:
         path = self.folder / f"{split}_files.jsonl"
         if self.kind != "folder":
             return []
-        lines: list[str] = self._read(path.name, lambda path: path.read_text("utf-8").splitlines())
-        return [json.loads(line) for line in lines]
+        with reading(path, self.remedy):
+            return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
     def counts(self, split: str) -> Counts:
         """Word counts of a split of documents."""
-        return Counts(csr_array(self._read(f"{split}_inputs.npz", load_npz)))
+        path = self.folder / f"{split}_inputs.npz"
+        with reading(path, self.remedy):
+            counts = csr_array(load_npz(path))
+        self._check(path.name, "terms", self.features, counts.shape[1])
+        return Counts(counts)
 
     def array(self, name: str) -> NDArray[Any]:
         """One of the folder's arrays, memory-mapped."""
-        return self._read(name, partial(np.load, mmap_mode="r"))
+        path = self.folder / name
+        with reading(path, self.remedy):
+            array: np.memmap[Any, Any] = np.load(path, mmap_mode="r")
+            length = array.offset + array.nbytes
+        self._check(name, "bytes", length, path.stat().st_size)
+        return array
 
-    def _read(self, name: str, reader: Callable[[Path], Any]) -> Any:
-        try:
-            return reader(self.folder / name)
-        except (OSError, ValueError) as error:
+    @property
+    def remedy(self) -> str:
+        """What to do about a file that is damaged."""
+        return f"run: dvc repro --force prepare@{self.folder.name}"
+
+    def _check(self, name: str, what: str, must: Any, found: Any) -> None:
+        if found != must:
             raise UserError(
-                f"{self.folder / name}: cannot be read ({error}); "
-                f"run: dvc repro --force prepare@{self.folder.name}"
-            ) from error
+                f"{self.folder / name}: {what}: must be {must}, found {found}; {self.remedy}"
+            )

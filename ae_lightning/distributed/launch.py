@@ -1,17 +1,20 @@
-"""Start a stage in as many processes as its environment asks for, and end them together.
+"""Run a stage in as many processes as its environment asks for.
 
-Processes come from torchrun or SLURM, or are started here by this one's own command line. Lightning
-does the same once a training begins: too late to share what comes before it.
+They come from torchrun or SLURM; where neither started this one, it becomes torchrun's launcher and
+runs its own command line in all of them. Lightning starts processes only once a training begins:
+too late to share what comes before it.
 """
 
+import ctypes
+import logging
 import os
 import signal
-import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import torch
@@ -21,22 +24,25 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from ae_lightning.config.environment import Environment
 from ae_lightning.distributed import process_group
-from ae_lightning.distributed.peer_watch import AGAIN, GRACE, Watch
 from ae_lightning.distributed.placement import settle
 from ae_lightning.errors import UserError
 
 PATIENCE = 3.0
-"""Seconds within which it shows which of several processes was the cause of an error."""
+"""Seconds within which a launcher ends this process if another one was the cause of an error."""
 
-STARTED_BY = "AE_STARTED_BY"
+GRACE = 10
+"""Seconds for a process to end in good order before it is killed."""
 
-Others = Sequence["subprocess.Popen[bytes]"]
-_watches: list[Watch] = []
+AGAIN = "run the same command again: a training goes on from its last whole epoch"
+PARENT_DEATH_SIGNAL = 1
+"""``PR_SET_PDEATHSIG`` of Linux' ``prctl``."""
 
 
 @contextmanager
 def together(environment: Environment, *, needed: bool = True) -> Iterator[Environment]:
     """Run the block in all processes that ``environment`` asks for; gives where it runs, settled.
+
+    A process that has to start them ends here, with their exit status.
 
     Args:
         environment: As the person set it.
@@ -55,7 +61,11 @@ def together(environment: Environment, *, needed: bool = True) -> Iterator[Envir
             yield settled if needed and settled.strategy == "auto" else settled.single()
             return
         strategy = "ddp" if settled.strategy == "auto" else settled.strategy
-        with _group(_fabric(settled, strategy=DDPStrategy(timeout=process_group.TIMEOUT))):
+        fabric = _fabric(settled, strategy=DDPStrategy(timeout=process_group.TIMEOUT))
+        ddp: Any = fabric.strategy
+        if not ddp.cluster_environment.creates_processes_externally:
+            _run_in_all(ddp)
+        with _group(fabric):
             yield settled.model_copy(update={"strategy": strategy})
 
 
@@ -68,8 +78,6 @@ def alone(environment: Environment) -> Environment:
         return environment
     process_group.barrier()
     first = process_group.is_first()
-    for watch in _watches:
-        watch.stop()
     process_group.leave()
     if not first:
         raise SystemExit(0)
@@ -112,24 +120,81 @@ def _exit(number: int, _frame: object) -> NoReturn:
     raise SystemExit(128 + number)
 
 
+def _run_in_all(strategy: Any) -> NoReturn:
+    """Run this very command once for each device of this machine, and end as it ends.
+
+    Raises:
+        UserError: a process was killed.
+    """
+    from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs, SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    logging.disable(logging.ERROR)  # torchrun says in twenty lines what is said below in one
+    with tempfile.TemporaryDirectory() as logs:
+        config = LaunchConfig(
+            min_nodes=strategy.num_nodes,
+            max_nodes=strategy.num_nodes,
+            nproc_per_node=strategy.num_processes,
+            max_restarts=0,
+            shutdown_timeout=GRACE,
+            run_id="ae",
+            logs_specs=DefaultLogsSpecs(log_dir=logs),
+            **_meeting_point(strategy.num_nodes),
+        )
+        try:
+            elastic_launch(config, sys.executable)(*sys.orig_argv[1:])
+        except SignalException as error:
+            raise SystemExit(128 + error.sigval) from error
+        except ChildFailedError as error:
+            rank, failure = error.get_first_failure()
+            if failure.exitcode > 0:  # it has said why
+                raise SystemExit(failure.exitcode) from error
+            name = signal.Signals(-failure.exitcode).name
+            raise UserError(
+                f"rank {rank} of {strategy.num_nodes * strategy.num_processes}: must stay until "
+                f"the end, but it was ended by {name}"
+                f"{' (memory may be short)' if name == 'SIGKILL' else ''}; {AGAIN}"
+            ) from error
+    raise SystemExit(0)
+
+
+def _meeting_point(machines: int) -> dict[str, Any]:
+    """Where the processes find each other."""
+    if machines == 1:
+        here = "127.0.0.1"
+        return {"rdzv_backend": "c10d", "rdzv_endpoint": f"{here}:0", "local_addr": here}
+    names = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK")
+    known = [name for name in names if os.environ.get(name)]
+    if len(known) < len(names):
+        raise UserError(
+            f"AE_NUM_NODES: {machines} machines need MASTER_ADDR, MASTER_PORT and NODE_RANK on "
+            f"each, found {', '.join(known) or 'none of them'}; set them, or use torchrun or SLURM"
+        )
+    address, port, rank = (os.environ[name] for name in names)
+    return {
+        "rdzv_backend": "static",
+        "rdzv_endpoint": f"{address}:{port}",
+        "rdzv_configs": {"rank": int(rank)},
+    }
+
+
 @contextmanager
 def _group(fabric: Fabric) -> Iterator[None]:
-    """Run the block in a process group; when one process ends, all do."""
-    threads, others = torch.get_num_threads(), _start_others(fabric)
-    watch = _watched(others, fabric.world_size)
+    """Run the block in a process group; when the launcher ends, this process does."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    threads, strategy = torch.get_num_threads(), fabric.strategy
     try:
-        with _explained(watch, fabric.global_rank, fabric.world_size):
+        with _explained(fabric.global_rank, fabric.world_size):
             _joined(fabric)
-            process_group.enter(fabric.strategy, threads)
+            process_group.enter(strategy, threads)
+            if "OMP_NUM_THREADS" not in os.environ:
+                torch.set_num_threads(max(1, threads // process_group.place().locals))
             yield
             process_group.barrier()
-        watch.stop()
-        _wait(others)
     finally:
-        for other in others:
-            other.kill()
         process_group.leave()
-        _watches.remove(watch)
 
 
 def _joined(fabric: Fabric) -> None:
@@ -139,65 +204,26 @@ def _joined(fabric: Fabric) -> None:
         raise UserError(f"AE_DEVICES, AE_NUM_NODES: {_short(error)}") from error
 
 
-def _start_others(fabric: Fabric) -> Others:
-    """This very command once more for each further device of this machine."""
-    strategy: Any = fabric.strategy
-    cluster = strategy.cluster_environment
-    if cluster.creates_processes_externally:
-        return []
-    known = {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK"} & set(os.environ)
-    if strategy.num_nodes > 1 and len(known) < 3:
-        raise UserError(
-            f"AE_NUM_NODES: {strategy.num_nodes} machines need MASTER_ADDR, MASTER_PORT and "
-            f"NODE_RANK on each, found {', '.join(sorted(known)) or 'none of them'}; set them, or "
-            "use torchrun or SLURM"
-        )
-    os.environ |= {
-        "MASTER_ADDR": cluster.main_address,
-        "MASTER_PORT": str(cluster.main_port),
-        "NODE_RANK": str(cluster.node_rank()),
-        "LOCAL_RANK": "0",
-    }
-    command, mine = [sys.executable, *sys.orig_argv[1:]], {STARTED_BY: str(os.getpid())}
-    return [
-        subprocess.Popen(command, env=os.environ | mine | {"LOCAL_RANK": str(local)})
-        for local in range(1, strategy.num_processes)
-    ]
-
-
-def _watched(others: Others, world: int) -> Watch:
-    parent = os.environ.get(STARTED_BY)
-    watch = Watch(others, int(parent) if parent else None, world)
-    _watches.append(watch)
-    watch.start()
-    return watch
-
-
-def _wait(others: Others) -> None:
-    deadline = time.monotonic() + GRACE
-    for other in others:
-        with suppress(subprocess.TimeoutExpired):
-            other.wait(max(0.0, deadline - time.monotonic()))
-
-
 @contextmanager
-def _explained(watch: Watch, rank: int, world: int) -> Iterator[None]:
-    """Report the process that ended instead of a communication error; a common error once."""
+def _explained(rank: int, world: int) -> Iterator[None]:
+    """Let what all meet be told by the first one, and what one causes by that one.
+
+    The launcher ends all others meanwhile.
+    """
     try:
         yield
     except UserError as error:
         if rank == 0:
             raise
-        time.sleep(PATIENCE)  # the first one, failing alike, ends this one meanwhile
+        time.sleep(PATIENCE)
         raise UserError(f"rank {rank} of {world}: {error}") from error
     except Exception as error:
         if not _is_of_the_group(error):
             raise
-        why = watch.why(PATIENCE)
+        time.sleep(PATIENCE)
         raise UserError(
-            why
-            or f"rank {rank} of {world}: must hear from the others, found {_short(error)}; "
-            f"see what they say, then {AGAIN}"
+            f"rank {rank} of {world}: must hear from the others, found {_short(error)}; see what "
+            f"they say, then {AGAIN}"
         ) from error
 
 

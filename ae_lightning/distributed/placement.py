@@ -22,17 +22,27 @@ def torchrun(variables: Mapping[str, str]) -> Placement | None:
     """Placement by torchrun, if it started this process."""
     if "TORCHELASTIC_RUN_ID" not in variables:
         return None
-    processes = int(variables["LOCAL_WORLD_SIZE"])
-    return Placement(processes, int(variables["WORLD_SIZE"]) // processes)
+    processes = whole_number("LOCAL_WORLD_SIZE", variables, 1)
+    return Placement(processes, whole_number("WORLD_SIZE", variables, processes) // processes)
 
 
 def slurm(variables: Mapping[str, str]) -> Placement | None:
-    """Placement by SLURM, if srun started this process, from the variables that Lightning reads."""
-    if "SLURM_NTASKS" not in variables or variables.get("SLURM_JOB_NAME") in INTERACTIVE:
+    """Placement by SLURM, if srun started this process, from the variables that Lightning reads.
+
+    Raises:
+        UserError: SLURM gave several tasks, and the others were never started.
+    """
+    if not variables.get("SLURM_NTASKS") or variables.get("SLURM_JOB_NAME") in INTERACTIVE:
         return None
-    machines = int(variables.get("SLURM_NNODES", 1))
-    tasks = int(variables["SLURM_NTASKS"])
-    return Placement(int(variables.get("SLURM_NTASKS_PER_NODE", tasks // machines)), machines)
+    machines = whole_number("SLURM_NNODES", variables, 1)
+    tasks = whole_number("SLURM_NTASKS", variables, 1)
+    if tasks > 1 and not variables.get("SLURM_STEP_ID"):
+        raise UserError(
+            f"SLURM_NTASKS: {tasks} tasks must be started by srun, found no SLURM_STEP_ID, so this "
+            "process would wait for the others; put srun before `ae`, or ask for --ntasks=1"
+        )
+    each = whole_number("SLURM_NTASKS_PER_NODE", variables, max(1, tasks // machines))
+    return Placement(each, machines)
 
 
 LAUNCHERS: dict[str, Callable[[Mapping[str, str]], Placement | None]] = {
@@ -64,6 +74,21 @@ def settle(environment: Environment, variables: Mapping[str, str] = os.environ) 
         chosen = str(there.processes) if devices == "auto" else devices
         return environment.model_copy(update={"devices": chosen, "num_nodes": there.machines})
     return environment
+
+
+def whole_number(name: str, variables: Mapping[str, str], default: int) -> int:
+    """A launcher's variable; ``default`` where it is absent or empty.
+
+    Raises:
+        UserError: it is no whole number.
+    """
+    text = variables.get(name, "").strip() or str(default)
+    if not text.isdecimal() or (not (number := int(text)) and default):
+        raise UserError(
+            f"{name}: must be a whole number, as torchrun and SLURM set it, found {text!r}; unset "
+            "it, or start this by torchrun or srun"
+        )
+    return number
 
 
 def _number(devices: str) -> int | None:

@@ -1,7 +1,5 @@
 """Comparison of all classifiers: a table, a figure per dataset, differences between starts."""
 
-import csv
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +7,8 @@ from typing import Any
 from ae_lightning.config.classifiers import Classifier
 from ae_lightning.evaluation.errors_by_labels import Metrics, curve_of, paired
 from ae_lightning.evaluation.figures.label_budget import error_curves
-from ae_lightning.files import replaced, rounded, write_json
+from ae_lightning.evaluation.results import read_metrics
+from ae_lightning.files import csv_table, replaced, rounded, write_json
 
 COLUMNS = ("classifier", "start", "labels", "seeds", "error", "sd", "ahead", "se", "p")
 STARTS = ("pretrained", "random", "frozen")
@@ -24,9 +23,7 @@ def tabulate(classifiers: Mapping[str, Classifier], grades: Path, folder: Path) 
     classifier, start and number of labels.
     """
     measured: dict[str, Metrics] = {
-        name: json.loads(path.read_text(encoding="utf-8"))
-        for name in classifiers
-        if (path := grades / name / "metrics.json").exists()
+        name: metrics for name in classifiers if (metrics := read_metrics(grades / name))
     }
     rows = [
         row
@@ -39,10 +36,9 @@ def tabulate(classifiers: Mapping[str, Classifier], grades: Path, folder: Path) 
         start = nested.setdefault(row["classifier"], {}).setdefault(row["start"], {})
         start[f"labels@{row['labels']}"] = figures
     with replaced(folder) as partial:
-        with (partial / "errors.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rounded(row) for row in rows)
+        with csv_table(partial / "errors.csv", COLUMNS) as add:
+            for row in map(rounded, rows):
+                add(row.get(column, "") for column in COLUMNS)
         write_json(rounded(nested), partial / "metrics.json")
         (partial / "figures").mkdir()
         for dataset in dict.fromkeys(classifiers[name].data for name in measured):

@@ -1,18 +1,20 @@
 """Evaluation of a variant on documents: retrieval of documents of the same topics, and scores."""
 
+import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
-from sklearn.manifold import trustworthiness
 
 from ae_lightning.config.environment import Environment
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.evaluation.collection import Collection
 from ae_lightning.evaluation.figures.document_pages import document_pictures
 from ae_lightning.evaluation.image_scores import Metrics
-from ae_lightning.evaluation.metrics.hamming import score_hamming
+from ae_lightning.evaluation.metrics.hamming import most_frequent, score_hamming
 from ae_lightning.evaluation.metrics.ranking import ranking
 from ae_lightning.evaluation.metrics.retrieval import labelled, score_retrieval
+from ae_lightning.evaluation.metrics.trust import trust
 from ae_lightning.evaluation.metrics.word_order import order
 from ae_lightning.evaluation.types import Baseline, EvaluationInput, EvaluationResult
 from ae_lightning.nn.stack import Stack
@@ -29,28 +31,35 @@ def retrieval(collection: Collection, queries: str, database: Sequence[str]) -> 
     """``retrieval`` of one split's documents among others'; {} without labels.
 
     ``hamming`` is that of the code cut into bits; ``hamming.main`` with the 20 main topics alone.
+    NaN stands for what cannot be measured, as none of the documents asked or there has a label.
     """
     if not collection.labels:
         return {}
     asked = collection.codes[queries], collection.labels[queries]
     there = collection.together(database)
+    if not (asked[1].any() and there[1].any()):
+        return {"retrieval": math.nan}
     found = score_retrieval(*asked, *there, distance=collection.distance)
     if collection.stack.layers:
-        main = score_hamming(collection.codes["train"], *asked, *there, topics=MAIN_TOPICS)
-        found["hamming"] = score_hamming(collection.codes["train"], *asked, *there)
-        found["hamming"]["main"] = {"precision@100": main["precision@100"]}
+        hamming = partial(score_hamming, collection.codes["train"], *asked, *there)
+        topical = asked[1][:, most_frequent(there[1], MAIN_TOPICS)].any()
+        main = hamming(topics=MAIN_TOPICS)["precision@100"] if topical else math.nan
+        found["hamming"] = {**hamming(), "main": {"precision@100": main}}
     return {"retrieval": found}
 
 
 def keywords(collection: Collection) -> Metrics:
     """Of the ten labelled documents nearest to each keyword query, the share with its topic.
 
-    ``share@10`` is the mean over the queries, ``each`` has every one; {} without queries.
+    ``share@10`` is the mean over the queries, ``each`` has every one; {} without queries or labels.
     """
     wanted, classes = collection.corpus.queries, collection.corpus.data.classes
     if not wanted or not collection.labels:
         return {}
-    codes, labels = labelled(*collection.together(("train", "validation")))
+    codes, labels = collection.together(("train", "validation"))
+    if not labels.any():
+        return {}
+    codes, labels = labelled(codes, labels)
     nearest = ranking(collection.texts(list(wanted)), codes, collection.distance)[:, :NEAREST]
     answers = [[classes.index(topic) for topic in topics] for topics in wanted.values()]
     shares = {
@@ -69,13 +78,8 @@ def embedding(collection: Collection) -> Metrics:
         return {}
     data = collection.corpus.data
     words = Collection.of(Stack([], weighting("tfidf", data)), data, Environment().single())
-    trust = trustworthiness(
-        words.codes["test"][:TRUST_DOCUMENTS],
-        collection.codes["test"][:TRUST_DOCUMENTS],
-        n_neighbors=5,
-        metric="cosine",
-    )
-    return {"embedding": {"trustworthiness": float(trust)}}
+    first, second = (each.codes["test"][:TRUST_DOCUMENTS] for each in (words, collection))
+    return {"embedding": {"trustworthiness": trust(first, second, "cosine")}}
 
 
 def scores(collection: Collection, baseline: Metrics) -> Metrics:
@@ -107,7 +111,13 @@ def baseline(data: PreparedDataset) -> Metrics:
 
 
 def lsa_baseline(data: PreparedDataset, size: int, environment: Environment) -> Baseline:
-    """Scores of LSA of ``size`` numbers on the test part."""
+    """Scores of LSA of ``size`` numbers on the test part, or of as many as the data allow.
+
+    There is none of a single term.
+    """
+    size = min(size, data.features, sum(len(data.counts(s)) for s in ("train", "validation")))
+    if data.features < 2:
+        return Baseline({})
     lsa = Collection.of(lsa_stack(data, weighting("tfidf", data), size), data, environment)
     return Baseline({"lsa": retrieval(lsa, "test", ("train", "validation")) | keywords(lsa)})
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.manifold import trustworthiness
 
 from ae_lightning.config.environment import Environment
 from ae_lightning.data.concat import ConcatenatedArrays
@@ -15,6 +14,7 @@ from ae_lightning.data.prepared import SPLITS, PreparedDataset
 from ae_lightning.evaluation.evaluator import Evaluator
 from ae_lightning.evaluation.metrics.ranking import score
 from ae_lightning.evaluation.metrics.subspace import largest_angle
+from ae_lightning.evaluation.metrics.trust import trust
 from ae_lightning.nn.stack import Stack
 
 Metrics = dict[str, Any]
@@ -114,9 +114,7 @@ def embedding_scores(measured: EncodedImages) -> Metrics:
     """
     images = measured.data.inputs("test")[:TRUST_EXAMPLES].astype(np.float32) / 255
     codes = measured.codes["test"][:TRUST_EXAMPLES]
-    few = min(5, (len(codes) - 1) // 2)  # more are not defined
-    trust = trustworthiness(images.reshape(len(images), -1), codes, n_neighbors=few)
-    return {"trustworthiness": float(trust)}
+    return {"trustworthiness": trust(images.reshape(len(images), -1), codes)}
 
 
 def is_linear(stack: Stack) -> bool:

@@ -1,28 +1,24 @@
 """Readers of the metrics that stages wrote as JSON."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ae_lightning.artifacts import GRADES
 from ae_lightning.errors import UserError
+from ae_lightning.files import Fields, read_json
 
 
 def read_measured(path: Path, stage: str) -> dict[str, Any]:
     """A JSON object that ``stage`` wrote; {} if it is not there.
 
     Raises:
-        UserError: it is no JSON object.
+        UserError: it is no JSON object, or an empty one.
     """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise _broken(path, " ".join(str(error).split()), stage) from error
-    if not isinstance(found, dict):
-        raise _broken(path, f"must be an object, found a {type(found).__name__}", stage)
+    remedy = f"run: git checkout {path}, or dvc repro {stage}"
+    found = read_json(path, remedy) if path.exists() else Fields({}, path, remedy)
+    if not found and path.exists():
+        raise UserError(f"{path}: cannot be read (it holds nothing); {remedy}")
     return found
 
 
@@ -50,7 +46,3 @@ def number(metrics: Mapping[str, Any], path: str) -> float | None:
     """The number under a dotted path, or None if there is none."""
     found = look_up(metrics, path)
     return found if isinstance(found, int | float) else None
-
-
-def _broken(path: Path, why: str, stage: str) -> UserError:
-    return UserError(f"{path}: cannot be read ({why}); run: dvc repro {stage}")

@@ -1,6 +1,5 @@
 """Evaluation of one variant: input, result, and its two parts."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,9 @@ from numpy.typing import NDArray
 
 from ae_lightning.config.environment import Environment
 from ae_lightning.data.prepared import PreparedDataset
-from ae_lightning.errors import UserError
 from ae_lightning.evaluation.figures.embedding import Plane
 from ae_lightning.evaluation.image_scores import Metrics
-from ae_lightning.files import write_json
+from ae_lightning.files import read_json, write_json
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack
 
@@ -38,13 +36,9 @@ class Baseline:
             UserError: if it is absent or broken.
         """
         path, solved = folder / "metrics.json", folder / "pca"
-        try:
-            metrics = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
-            raise UserError(
-                f"{path}: no baseline here ({type(error).__name__}); "
-                f"run: dvc repro baseline@{folder.parent.name}"
-            ) from error
+        metrics = read_json(
+            path, f"run: dvc repro baseline@{folder.parent.name}", "no baseline here"
+        )
         return cls(metrics, checkpoint.load(solved) if solved.exists() else None)
 
     def save(self, folder: Path, data: str) -> None:

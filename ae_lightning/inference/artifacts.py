@@ -3,24 +3,28 @@
 Needs neither ``params.yaml`` nor training's libraries.
 """
 
-import json
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ae_lightning.artifacts import EVALUATION, MODELS, PREPARED, within
+from ae_lightning.artifacts import EVALUATION, MODELS, within
 from ae_lightning.config.params import load, pick
 from ae_lightning.data.prepared import SPLITS, PreparedDataset
-from ae_lightning.errors import UserError
+from ae_lightning.errors import UserError, reading
+from ae_lightning.inference.model_files import (
+    check_finite,
+    check_stack,
+    open_prepared,
+    read_model,
+)
 from ae_lightning.nn import checkpoint
+from ae_lightning.nn.finite import finite
 from ae_lightning.nn.stack import Stack
 
 
@@ -49,8 +53,8 @@ def prepared(name: str, artifacts: Path) -> PreparedDataset:
     Raises:
         UserError: there is no such variant, it was not trained, or its data are absent.
     """
-    model = within(artifacts, MODELS) / name
-    if not (model / "model.json").is_file():
+    model = within(artifacts, MODELS, name)
+    if not (model / "model.json").exists():
         raise _absent(name, artifacts)
     return _data(model)
 
@@ -64,21 +68,25 @@ def open_variant(
 ) -> ModelArtifacts:
     """Load variant ``name``, which must be on ``examples`` (documents, images), if they are named.
 
-    ``verify`` is given each folder that its codes depend on, before it is read, and its stage.
+    ``verify`` is given all that its codes depend on, before the net is read, and its stage.
 
     Raises:
         UserError: there is no such variant, it was not trained, its data are absent, or it is on
             something else.
     """
     data = prepared(name, artifacts)
-    model = within(artifacts, MODELS) / name
+    model, stage = within(artifacts, MODELS, name), f"finetune@{name}"
     if examples and data.examples != examples:
         raise _other(model, data, examples)
     if verify:
-        verify(model, f"finetune@{name}")
-        if data.of_documents:  # their vocabulary says what a text's numbers are
-            verify(data.folder, f"prepare@{data.folder.name}")
-    return ModelArtifacts(model, checkpoint.load(model).eval(), data)
+        verify(model, stage)
+        # The vocabulary of documents says what a text's numbers are.
+        described = data.folder if data.of_documents else data.folder / "meta.json"
+        verify(described, f"prepare@{data.folder.name}")
+    check_stack(model, stage)
+    stack = checkpoint.load(model).eval()
+    check_finite(stack, model, stage)
+    return ModelArtifacts(model, stack, data)
 
 
 def saved_codes(
@@ -97,21 +105,18 @@ def saved_codes(
         UserError: there are none, they cannot be read, or they are of other examples.
     """
     remedy = f"run: dvc repro evaluate@{path.parent.name}"
-    try:
-        with np.load(path) as file:
-            wanted = [split for split in SPLITS if split in file or split not in optional]
-            codes = {split: file[split] for split in wanted}
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: this variant was not evaluated yet; {remedy}") from error
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
-        raise UserError(f"{path}: cannot be read ({error}); {remedy}") from error
+    if not path.exists():
+        raise UserError(f"{path}: this variant was not evaluated yet; {remedy}")
+    with reading(path, remedy), np.load(path) as file:
+        wanted = [split for split in SPLITS if split in file or split not in optional]
+        codes = {split: file[split].astype(np.float32, copy=False) for split in wanted}
     for split, rows in codes.items():
         if rows.shape != (sizes[split], units):
             raise UserError(
                 f"{path}: must have codes {(sizes[split], units)} of the {split} {examples}, "
                 f"found {rows.shape}, which are stale; {remedy}"
             )
-    return {split: rows.astype(np.float32, copy=False) for split, rows in codes.items()}
+    return {split: finite(rows) for split, rows in codes.items()}
 
 
 def stale(trained: ModelArtifacts, must: str, found: Any) -> UserError:
@@ -123,13 +128,8 @@ def stale(trained: ModelArtifacts, must: str, found: Any) -> UserError:
 
 
 def _data(model: Path) -> PreparedDataset:
-    try:
-        name = json.loads((model / "model.json").read_text(encoding="utf-8"))["data"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{model}: no usable model here ({error!r}); run: dvc repro finetune@{model.name}"
-        ) from error
-    return PreparedDataset.open(within(model.parents[1], PREPARED) / str(name))
+    name = read_model(model, f"finetune@{model.name}")["data"]
+    return open_prepared(model.parents[1], name)
 
 
 def _absent(name: str, artifacts: Path) -> UserError:
@@ -146,7 +146,7 @@ def _absent(name: str, artifacts: Path) -> UserError:
 def _other(model: Path, data: PreparedDataset, examples: str) -> UserError:
     there = []
     for path in sorted(model.parent.glob("*/model.json")):
-        with suppress(OSError, ValueError, KeyError):  # what is broken is not offered
+        with suppress(UserError):  # what is broken is not offered
             if _data(path.parent).examples == examples:
                 there.append(path.parent.name)
     return UserError(

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 
 from ae_lightning.errors import UserError
+from ae_lightning.nn.finite import LARGEST, beyond
 
 Floats = NDArray[np.float32]
 Shape = tuple[int, ...]
@@ -44,9 +46,11 @@ def unit_images(images: ArrayLike, shape: Shape) -> UnitImages:
     """Images of ``shape``, ``(height, width)`` or with colours last, as :class:`UnitImages`.
 
     Raises:
-        UserError: they are of another shape, neither uint8 nor floats, or (when asked for) not
-            finite or outside of [0, 1].
+        UserError: they are sparse, of another shape, neither uint8 nor floats, or (when asked for)
+            not finite or outside of [0, 1].
     """
+    if issparse(images):
+        raise UserError("images: must be dense, found a sparse matrix; convert it with toarray()")
     array = np.asarray(images)
     fitting = [(*shape, 1)] if len(shape) == 2 else []
     if array.shape[1:] not in [shape, (prod(shape),), *fitting]:
@@ -66,7 +70,8 @@ def checked_codes(codes: ArrayLike, size: int) -> Floats:
     """Codes ``(N, K)`` as float32.
 
     Raises:
-        UserError: they are no numbers, of another shape, or not finite.
+        UserError: they are no numbers, of another shape, not finite, or so large that a net could
+            not compute with them.
     """
     array = np.asarray(codes)
     if array.ndim != 2 or array.shape[1] != size:
@@ -75,6 +80,12 @@ def checked_codes(codes: ArrayLike, size: int) -> Floats:
     if array.dtype.kind not in "fiu":
         raise UserError(f"codes: must be numbers, found {array.dtype}; convert them")
     _check_finite(array, "codes", 0)
+    if (outside := beyond(array)).any():
+        row, column = np.argwhere(outside)[0]
+        raise UserError(
+            f"codes: must be from {-LARGEST:g} to {LARGEST:g}, found {array[row, column]:g} in row "
+            f"{row} (value {column}); scale them"
+        )
     return array.astype(np.float32)
 
 
@@ -86,13 +97,18 @@ def checked_labels(labels: object, count: int, classes: Sequence[str]) -> NDArra
     """
     array = np.asarray([] if labels is None else labels)
     if array.shape != (count,):
-        raise UserError(f"y: must have the class of each of {count:,} images, found {array.shape}")
+        raise UserError(
+            f"y: must have the class of each of {count:,} images, found {array.shape}; give as many"
+        )
     if array.dtype.kind not in "iu":
         numbers = {name: number for number, name in enumerate(classes)}
         array = np.array([numbers.get(str(name), -1) for name in array])
     if (wrong := np.flatnonzero((array < 0) | (array >= len(classes)))).size:
         found = np.asarray(labels)[wrong[0]]
-        raise UserError(f"y[{wrong[0]}]: must be one of {', '.join(classes)}, found {found}")
+        raise UserError(
+            f"y[{wrong[0]}]: must be one of {', '.join(classes)}, or its number, found {found}; "
+            "correct it"
+        )
     return array.astype(np.intp)
 
 

@@ -11,8 +11,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
 
-from ae_lightning.artifacts import ARTIFACTS, CLASSIFIERS, PREPARED, within
+from ae_lightning.artifacts import ARTIFACTS, CLASSIFIERS, within
 from ae_lightning.config.classifiers import load_classifiers
 from ae_lightning.config.params import pick
 from ae_lightning.data.prepared import PreparedDataset
@@ -21,11 +22,17 @@ from ae_lightning.inference.artifacts import ModelArtifacts
 from ae_lightning.inference.checks import checked_labels
 from ae_lightning.inference.images import ImageModel
 from ae_lightning.inference.model import Floats
+from ae_lightning.inference.model_files import (
+    check_classifier,
+    check_finite,
+    open_prepared,
+    read_model,
+)
 from ae_lightning.inference.verify import check_recorded
 from ae_lightning.nn.classifier import ClassifierCheckpoint
 
 
-class ClassifierModel(ImageModel):
+class ClassifierModel(ClassifierMixin, ImageModel):
     """Images as in :class:`ImageModel`; codes are the inputs of the last layer.
 
     ``run`` is the training whose net this is; without it the one with the most labels.
@@ -53,14 +60,19 @@ class ClassifierModel(ImageModel):
         found: NDArray[Any] = self.classes_[self.predict_proba(examples).argmax(1)]
         return found
 
-    def score(self, examples: ArrayLike, y: object = None) -> float:
+    def score(
+        self, examples: ArrayLike, y: object = None, sample_weight: NDArray[Any] | None = None
+    ) -> float:
         """Share of right answers; ``y`` ``(N,)`` has the numbers or the names of the classes.
+
+        With ``sample_weight`` ``(N,)`` examples count by it.
 
         Raises:
             UserError: ``y`` is absent, of another length, or has classes that there are not.
         """
         labels = checked_labels(y, len(self._some(examples)), self.data.classes)
-        return float((self.predict_proba(examples).argmax(1) == labels).mean())
+        right = self.predict_proba(examples).argmax(1) == labels
+        return float(np.average(right, weights=sample_weight))
 
     def decode(self, codes: ArrayLike) -> NoReturn:
         """Raise a UserError: the encoder was trained further, its decoder was not."""
@@ -75,7 +87,7 @@ class ClassifierModel(ImageModel):
 
 def is_classifier(name: str, artifacts: Path) -> bool:
     """Whether params.yaml beside ``artifacts``, or what is in it, has a classifier of that name."""
-    if (within(artifacts, CLASSIFIERS) / name / "model.json").is_file():
+    if (within(artifacts, CLASSIFIERS, name) / "model.json").exists():
         return True
     params = artifacts.parent / "params.yaml"
     return params.exists() and name in load_classifiers(params)
@@ -90,19 +102,25 @@ def open_classifier(
         UserError: there is no such classifier or run (the nearest names are offered), it was not
             trained, or its files are absent or altered.
     """
-    folder, params = within(artifacts, CLASSIFIERS) / name, artifacts.parent / "params.yaml"
-    if not (folder / "model.json").is_file():
+    folder, params = within(artifacts, CLASSIFIERS, name), artifacts.parent / "params.yaml"
+    if not (folder / "model.json").exists():
         known = load_classifiers(params) if params.exists() else {}
         pick(known, name, "classifier")
         raise UserError(f"{folder}: not trained yet; run: ae flow {name}")
+    stage = f"supervise@{name}"
+    data = open_prepared(artifacts, read_model(folder, stage)["data"])
     if verify:
-        check_recorded(folder, f"supervise@{name}")
+        check_recorded(folder, stage)
+        check_recorded(data.folder / "meta.json", f"prepare@{data.folder.name}")
+    check_classifier(folder, None, stage)
     stored = ClassifierCheckpoint.open(folder)
     if run is not None and run not in stored.runs:
         near = get_close_matches(run, stored.runs) or [stored.best]
         raise UserError(
             f"{folder}: unknown run {run!r}; there is {', '.join(near)} among {len(stored.runs)}"
         )
-    return ClassifierModel(
-        stored, PreparedDataset.open(within(artifacts, PREPARED) / stored.data), run
-    )
+    if run is not None:
+        check_classifier(folder, run, stage)
+    model = ClassifierModel(stored, data, run)
+    check_finite(model.net, folder, stage)
+    return model

@@ -4,6 +4,7 @@ Legend: N documents, T terms of the vocabulary.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,6 +60,11 @@ class TextModel(Model[Sequence[str], Answers]):
         rows = self._rows_of(texts) if texts else None
         empty = np.flatnonzero(~self._known(rows)).tolist() if rows else ()
         return {place: self._why(texts[place]) for place in empty}
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.string = False, True
+        return tags
 
     @property
     def _vocabulary(self) -> str:

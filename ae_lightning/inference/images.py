@@ -3,12 +3,15 @@
 Legend: N images, ``shape`` one image's: ``(height, width)`` or with three colours last.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from ae_lightning.inference.checks import UnitImages, unit_images
-from ae_lightning.inference.model import Floats, Model
+from ae_lightning.inference.model import Batches, Floats, Model
 from ae_lightning.nn.losses import squared_error
 
 
@@ -24,6 +27,11 @@ class ImageModel(Model[ArrayLike, Floats]):
         """An image's."""
         return self.data.shape
 
+    @property
+    def n_features_in_(self) -> int:
+        """Numbers of an image, by scikit-learn's name."""
+        return self.data.features
+
     def batches(self, examples: ArrayLike) -> UnitImages:
         """Images as floats in [0, 1], flat: ``(N, features)``."""
         return unit_images(examples, self.shape)
@@ -34,11 +42,11 @@ class ImageModel(Model[ArrayLike, Floats]):
 
     def decode(self, codes: ArrayLike) -> Floats:
         """Images ``(N, *shape)`` from codes ``(N, K)``."""
-        return self._pictures(self._rows(self._codes(codes), self.stack.decode, self._features))
+        return self._pictures(self._codes(codes), self.stack.decode)
 
     def reconstruct(self, examples: ArrayLike) -> Floats:
         """Images ``(N, *shape)`` as they come back from their codes."""
-        return self._pictures(self._rows(self.batches(examples), self.stack, self._features))
+        return self._pictures(self.batches(examples), self.stack)
 
     @torch.inference_mode()
     def score(self, examples: ArrayLike, y: object = None) -> float:
@@ -50,12 +58,8 @@ class ImageModel(Model[ArrayLike, Floats]):
             total += float(error) * len(x)
         return -total / len(rows)
 
-    @property
-    def _features(self) -> int:
-        return self.data.features
-
-    def _pictures(self, flat: Floats) -> Floats:
-        return flat.reshape(-1, *self.shape)
+    def _pictures(self, rows: Batches, function: Callable[[Tensor], Tensor]) -> Floats:
+        return self._rows(rows, function, self.n_features_in_).reshape(-1, *self.shape)
 
 
 def as_bytes(images: Floats) -> NDArray[np.uint8]:

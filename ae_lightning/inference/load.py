@@ -32,7 +32,8 @@ def load(name: str, artifacts: str | Path = ARTIFACTS, *, verify: bool = True) -
     root = Path(artifacts)
     if not root.is_dir():
         raise UserError(
-            f"{root}: no such folder; go to the project's, or give its artifacts as the second"
+            f"{root}: no such folder; go to the project's, or give its artifacts: "
+            f"load({name!r}, 'PROJECT/artifacts')"
         )
     if is_classifier(name, root):
         return open_classifier(name, root, verify=verify)

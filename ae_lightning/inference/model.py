@@ -5,6 +5,7 @@ Legend: N examples, K numbers in a code.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -12,6 +13,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
 from torch import Tensor
 
 from ae_lightning.data.prepared import PreparedDataset
@@ -33,15 +35,17 @@ class Batches(Protocol):
     def __getitem__(self, rows: slice, /) -> NDArray[Any]: ...
 
 
-class Model(ABC, Generic[Examples, Answers]):
+class Model(TransformerMixin, BaseEstimator, ABC, Generic[Examples, Answers]):
     """A variant that :func:`ae_lightning.load` loaded; it is trained and does not change.
 
     What examples are, and what they are reconstructed as, depends on the variant: see
     :class:`~ae_lightning.inference.images.ImageModel`,
     :class:`~ae_lightning.inference.documents.DocumentModel` and
     :class:`~ae_lightning.inference.sequences.SequenceModel`. They pass in batches of ``batch``, so
-    that memory does not grow with their number. ``transform``, ``inverse_transform`` and ``fit``,
-    which does nothing, let a model stand in a scikit-learn pipeline.
+    that memory does not grow with their number.
+
+    For scikit-learn it is a transformer that is fitted already and has no parameters: ``transform``
+    encodes, ``inverse_transform`` decodes, ``fit`` does nothing, a clone shares the net.
     """
 
     batch = 1000
@@ -69,7 +73,7 @@ class Model(ABC, Generic[Examples, Answers]):
         """K."""
         return self.stack.units or self.data.features
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # type: ignore[override]
         return (
             f"<{type(self).__name__} {self.name!r} on {self.data.folder.name!r}, "
             f"{self.code_size} numbers>"
@@ -124,13 +128,43 @@ class Model(ABC, Generic[Examples, Answers]):
         """:meth:`encode`, by scikit-learn's name."""
         return self.encode(examples)
 
-    def fit_transform(self, examples: Examples, y: object = None) -> Floats:
-        """:meth:`encode`: there is nothing to fit."""
-        return self.encode(examples)
-
     def inverse_transform(self, codes: ArrayLike) -> Answers:
         """:meth:`decode`, by scikit-learn's name."""
         return self.decode(codes)
+
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[Any]:
+        """Names of a code's numbers ``(K,)``: the variant's and the place, as ``deep-30_0``."""
+        return np.array([f"{self.name}_{place}" for place in range(self.code_size)], dtype=object)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Nothing: what could be set was set before the training."""
+        return {}
+
+    def set_params(self, **params: Any) -> Self:
+        """Return the model.
+
+        Raises:
+            UserError: there are any ``params``.
+        """
+        if params:
+            raise UserError(
+                f"{self.name}: a trained model has no parameters, found {', '.join(params)}; "
+                "change params.yaml and train it again"
+            )
+        return self
+
+    def __sklearn_clone__(self) -> Self:
+        same = copy.copy(self)
+        same.__dict__["_sklearn_output_config"] = dict(vars(self).get("_sklearn_output_config", {}))
+        return same
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        return tags
 
     def _codes(self, codes: ArrayLike) -> Floats:
         return checked_codes(codes, self.code_size)

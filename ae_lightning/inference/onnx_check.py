@@ -73,12 +73,12 @@ def _check(largest: float, scale: float, flipped: float) -> None:
     if not largest <= allowed:  # NaN is no answer, either
         raise UserError(
             f"onnxruntime answers otherwise than torch, by {largest:.2g} where {allowed:.2g} is "
-            "allowed"
+            "allowed; use torch (ae encode), or try another version of onnxruntime"
         )
     if flipped > FLIPPED:
         raise UserError(
             f"onnxruntime gives other bits than torch, {flipped:.2%} of them where "
-            f"{FLIPPED:.2%} are allowed"
+            f"{FLIPPED:.2%} are allowed; use torch (ae encode), or try another version"
         )
 
 

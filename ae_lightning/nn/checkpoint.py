@@ -8,18 +8,18 @@ holds each frozen layer once however many stacks stand on it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny, ValidationError
-from safetensors import SafetensorError
+import torch
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.config.layers import WeightsName
-from ae_lightning.errors import UserError
+from ae_lightning.errors import reading
 from ae_lightning.files import replaced
 from ae_lightning.nn.input_transform import InputTransform
 from ae_lightning.nn.layers.base import Spec
@@ -75,18 +75,12 @@ def save(stack: Stack, folder: Path, data: str) -> None:
     with replaced(folder) as partial:
         for number, layer in enumerate(stack.layers, start=1):
             tensors = {key: value.contiguous() for key, value in layer.state_dict().items()}
-            _write(tensors, partial / f"layer-{number}.safetensors")
+            save_file(tensors, partial / f"layer-{number}.safetensors")
         if stack.first is not None:
-            _write(stack.first.state_dict(), partial / (WHITENING if model.whitened else WEIGHTING))
+            name = WHITENING if model.whitened else WEIGHTING
+            save_file(stack.first.state_dict(), partial / name)
         text = json.dumps(model.model_dump(exclude_none=True), indent=1)
         (partial / "model.json").write_text(text + "\n", encoding="utf-8")
-
-
-def _write(tensors: dict[str, Tensor], path: Path) -> None:
-    try:
-        save_file(tensors, path)
-    except SafetensorError as error:
-        raise UserError(f"{path.parent.parent}: cannot write a model ({_short(error)})") from error
 
 
 def load(folder: Path) -> Stack:
@@ -95,16 +89,26 @@ def load(folder: Path) -> Stack:
     Raises:
         UserError: if it is absent, or its files do not fit together.
     """
-    try:
+    with reading(folder, f"run: dvc repro {_stage(folder)}", "no usable model here"):
         model = ModelFile.model_validate_json((folder / "model.json").read_bytes())
+        files = [f"layer-{number}.safetensors" for number in range(1, len(model.layers) + 1)]
+        learned = {file: load_file(folder / file) for file in files}
+        _check_shapes(model, learned)
         stack = Stack(build(model.layers).layers, _first(model, folder))
-        for number, layer in enumerate(stack.layers, start=1):
-            layer.load_state_dict(load_file(folder / f"layer-{number}.safetensors"))
-    except (OSError, ValidationError, SafetensorError, RuntimeError) as error:
-        raise UserError(
-            f"{folder}: no usable model here ({_short(error)}); run: dvc repro {_stage(folder)}"
-        ) from error
+        for layer, tensors in zip(stack.layers, learned.values(), strict=True):
+            layer.load_state_dict(tensors)
     return stack
+
+
+def _check_shapes(model: ModelFile, learned: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Compare files with ``model`` before it is built: a wrong number could fill the memory."""
+    with torch.device("meta"):
+        layers = build(model.layers).layers
+    for layer, (file, tensors) in zip(layers, learned.items(), strict=True):
+        for name, tensor in layer.state_dict().items():
+            found = tuple(tensors[name].shape) if name in tensors else "none"
+            if found != tuple(tensor.shape):
+                raise ValueError(f"{file}: {name}: must be {tuple(tensor.shape)}, found {found}")
 
 
 def _step(first: InputTransform | None) -> dict[str, Any]:
@@ -127,7 +131,3 @@ def load_input(source: str, root: Path = ARTIFACTS) -> Stack:
 
 def _stage(folder: Path) -> str:
     return f"{'pretrain' if folder.parent.name == 'layers' else 'finetune'}@{folder.name}"
-
-
-def _short(error: Exception) -> Any:
-    return " ".join(str(error).split())[:200]

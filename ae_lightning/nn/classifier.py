@@ -1,26 +1,26 @@
 """A classifier: the encoder of a stack, and one logit per class on top."""
 
 import copy
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from pydantic.dataclasses import dataclass
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ae_lightning.distributed.global_batch import jointly
-from ae_lightning.errors import UserError
-from ae_lightning.files import write_json
+from ae_lightning.errors import reading
+from ae_lightning.files import read_json, write_json
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.corruption import mask
 from ae_lightning.nn.stack import Stack
 
 LAYERS = "layers"
 """Folder of the layers that a classifier stands on, within its own."""
+UNUSABLE = "no usable classifier here"
 
 
 class Classifier(nn.Module):
@@ -111,11 +111,13 @@ class ClassifierCheckpoint:
         Raises:
             UserError: if there is no classifier.
         """
-        try:
-            said = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-            return cls(folder, said["data"], tuple(said["classes"]), said["best"], said["runs"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise cls._unusable(folder, error) from error
+        with _usable(folder):
+            said = read_json(folder / "model.json", _remedy(folder), UNUSABLE)
+            named = {name: said[name] for name in ("data", "classes", "best", "runs")}
+            stored = cls(folder=folder, **named)
+            if stored.best not in stored.runs:
+                raise ValueError(f"best: must be one of the runs, found {stored.best!r}")
+            return stored
 
     def describe(self) -> None:
         """Write ``model.json``."""
@@ -129,16 +131,15 @@ class ClassifierCheckpoint:
             UserError: if its files are absent or do not fit together.
         """
         classifier = Classifier(checkpoint.load(self.folder / LAYERS), len(self.classes))
-        try:
+        with _usable(self.folder):
             learned = load_file(self.folder / f"{run}.safetensors")
             classifier.load_state_dict({**classifier.state_dict(), **learned})
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise self._unusable(self.folder, error) from error
         return classifier.eval()
 
-    @staticmethod
-    def _unusable(folder: Path, error: Exception) -> UserError:
-        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        return UserError(
-            f"{folder}: no usable classifier here ({why}); run: dvc repro supervise@{folder.name}"
-        )
+
+def _usable(folder: Path) -> AbstractContextManager[None]:
+    return reading(folder, _remedy(folder), UNUSABLE)
+
+
+def _remedy(folder: Path) -> str:
+    return f"run: dvc repro supervise@{folder.name}"

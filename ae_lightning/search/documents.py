@@ -20,6 +20,7 @@ from sklearn.preprocessing import normalize
 from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.data.text.tokenize import tokenize
 from ae_lightning.errors import UserError
+from ae_lightning.nn.finite import finite
 from ae_lightning.search.encoded import Codes, EncodedDocuments, open_documents
 
 Floats = NDArray[np.float32]
@@ -166,8 +167,7 @@ class DocumentIndex:
     def _code(self, text: str) -> Floats:
         stack, corpus = self.documents.stack, self.documents.corpus
         rows = corpus.inputs_of([text], sequences=stack.takes_sequences)
-        code: Floats = stack.encode(torch.from_numpy(rows[:])).numpy()
-        return code
+        return finite(stack.encode(torch.from_numpy(rows[:])).numpy())
 
     def _hit(self, rank: int, place: int, scores: Floats) -> Hit:
         record = self.documents.records[place]

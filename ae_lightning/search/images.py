@@ -22,6 +22,7 @@ from ae_lightning.data.images.prepare_arrays import Advance, progress
 from ae_lightning.data.prepared import SPLITS, PreparedDataset
 from ae_lightning.errors import UserError
 from ae_lightning.inference.artifacts import ModelArtifacts, open_variant, saved_codes, stale
+from ae_lightning.nn.finite import finite
 from ae_lightning.nn.stack import Stack
 from ae_lightning.search.index import Vectors, nearest
 
@@ -146,8 +147,7 @@ def encode(stack: Stack, images: Images, advance: Advance = lambda count: None) 
         # What data.batches.to_unit does, whose module needs training's libraries.
         parts.append(stack.encode(some.flatten(1).float().mul_(1 / 255)))
         advance(len(some))
-    codes: Floats = torch.cat(parts).numpy()
-    return codes
+    return finite(torch.cat(parts).numpy())
 
 
 def _codes(trained: ModelArtifacts) -> Vectors:

@@ -12,13 +12,12 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
-from torch.serialization import get_crc32_options, set_crc32_options
 
+from ae_lightning import sealed
 from ae_lightning.distributed import process_group
 from ae_lightning.distributed.fsdp import weights
 from ae_lightning.distributed.strategies import FullyShardedStrategy
 from ae_lightning.errors import UserError
-from ae_lightning.files import replaced_file
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.curve import COLUMNS
 
@@ -134,8 +133,9 @@ class ResumePoint(Checkpoint):
         self.path = folder / "last.ckpt"
 
     def found(self) -> str | None:
-        """Path to go on from, if a training was interrupted."""
-        return str(self.path) if process_group.broadcast(self.path.exists()) else None
+        """Path to go on from, if a training was interrupted; a damaged one is removed."""
+        there = process_group.is_first() and sealed.is_whole(self.path)
+        return str(self.path) if process_group.broadcast(there) else None
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save; every rank takes part, the first one writes."""
@@ -146,18 +146,11 @@ class ResumePoint(Checkpoint):
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Write a checkpoint beside the last one, then take its place: it is complete or the old one.
 
-    It goes straight to the file, without the buffer and the checksums of Lightning's own way: a
-    training saves every few seconds, and they took most of the time.
+    It goes straight to the file, without the buffer of Lightning's own way.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
     ) -> None:
         """Write ``checkpoint`` to ``path``, making its folder."""
-        checksums = get_crc32_options()
-        set_crc32_options(False)
-        try:
-            with replaced_file(Path(path)) as partial:
-                torch.save(checkpoint, partial)
-        finally:
-            set_crc32_options(checksums)
+        sealed.save(checkpoint, Path(path))

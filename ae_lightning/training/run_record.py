@@ -10,7 +10,10 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ae_lightning import sealed
+from ae_lightning.artifacts import remedy
 from ae_lightning.config.classifiers import Run
+from ae_lightning.errors import reading
 from ae_lightning.files import replaced
 from ae_lightning.training.curve import LearningCurve
 
@@ -43,6 +46,7 @@ class RunRecord:
         with replaced(folder) as partial:
             save_file(kept, partial / "weights.safetensors")
             write_epochs({run: epochs}, partial / "epochs.csv")
+            sealed.seal(partial)
 
     @classmethod
     def read(cls, folder: Path) -> RunRecord:
@@ -64,8 +68,9 @@ def write_epochs(runs: Mapping[Run, Sequence[Epoch]], path: Path) -> None:
 def read_epochs(path: Path) -> dict[Run, list[dict[str, float]]]:
     """Read what :func:`write_epochs` wrote, run by run in its order."""
     runs: dict[Run, list[dict[str, float]]] = {}
-    for row in LearningCurve.read(path).rows:
-        run = Run(*(row[name] for name in Run._fields))
-        figures = {name: float(row[name]) for name in row if name not in Run._fields}
-        runs.setdefault(run, []).append(figures)
+    with reading(path, remedy(path)):
+        for row in LearningCurve.read(path).rows:
+            run = Run(*(row[name] for name in Run._fields))
+            figures = {name: float(row[name]) for name in row if name not in Run._fields}
+            runs.setdefault(run, []).append(figures)
     return runs

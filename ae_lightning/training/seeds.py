@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from ae_lightning import sealed
 from ae_lightning.artifacts import RESUME
 from ae_lightning.config.environment import Environment
 from ae_lightning.config.layers import Layer
@@ -12,6 +13,7 @@ from ae_lightning.config.params import Params
 from ae_lightning.config.variants import Variant
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.distributed import process_group
+from ae_lightning.files import replaced
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import Stack
 from ae_lightning.training.curve import LearningCurve
@@ -19,6 +21,9 @@ from ae_lightning.training.finetune import FITTERS
 from ae_lightning.training.fingerprint import contents, fingerprint
 from ae_lightning.training.pretrain import pretrain
 from ae_lightning.training.setup import Fit
+
+STACK, CURVE = "stack", "curve.csv"
+"""A layer that is done and how it was trained, in a folder of its own."""
 
 ItemT = TypeVar("ItemT", Layer, Variant)
 
@@ -45,7 +50,7 @@ class Repeat:
         done, below, spent = self.resume / self._fingerprint(), Stack([]), 0.0
         for layer in self.params.chain(variant.input):
             below = self._layer(layer, below, done)
-            spent += LearningCurve.read(done / f"{layer}.csv").rows[-1]["seconds"]
+            spent += LearningCurve.read(done / layer / CURVE).rows[-1]["seconds"]
         trained = self._reseeded(variant, epochs=self.params.repeats.epochs)
         stack = FITTERS[variant.kind](trained, below, self.data, self._how(self.name, trained))
         if process_group.is_first():
@@ -55,14 +60,17 @@ class Repeat:
 
     def _layer(self, name: str, below: Stack, done: Path) -> Stack:
         folder = done / name
-        if not process_group.broadcast(folder.exists()):
+        if not process_group.broadcast(process_group.is_first() and sealed.is_whole(folder)):
             layer = self._reseeded(self.params.layers[name])
             how = replace(self._how(name, layer), curve=done / f"{name}.csv")
             stack = pretrain(name, layer, below, self.data, how)
             if process_group.is_first():
-                checkpoint.save(stack, folder, layer.data)
+                with replaced(folder) as partial:
+                    checkpoint.save(stack, partial / STACK, layer.data)
+                    (done / f"{name}.csv").replace(partial / CURVE)
+                    sealed.seal(partial)
             process_group.barrier()
-        return checkpoint.load(folder)
+        return checkpoint.load(folder / STACK)
 
     def _reseeded(self, item: ItemT, **changes: int) -> ItemT:
         training = item.train.model_copy(update={"seed": self.seed, **changes})

@@ -17,6 +17,7 @@ import numpy as np
 from lightning import LightningModule, Trainer
 from numpy.typing import NDArray
 
+from ae_lightning import sealed
 from ae_lightning.artifacts import RESUME
 from ae_lightning.config.classifiers import Classifier, Run
 from ae_lightning.config.environment import Environment
@@ -95,7 +96,7 @@ class Sweep:
         runs, done = list(self.classifier.runs), self._done
         for number, run in enumerate(runs, start=1):
             folder = done / str(run)
-            if not process_group.broadcast(folder.exists()):
+            if not process_group.broadcast(process_group.is_first() and sealed.is_whole(folder)):
                 self._train(run, folder, done)
             process_group.barrier()
             taught = RunRecord.read(folder)

@@ -51,4 +51,4 @@ def source(model: Model[Any, Any], asked: Request) -> BatchStream:
 def _needed(model: Model[Any, Any]) -> str:
     if isinstance(model, ImageModel):
         return "give image files, folders of them or .npy arrays"
-    return "give .txt, .jsonl or .csv files, folders of .txt, or --text"
+    return "give .txt, .jsonl, .csv or .tsv files, folders of .txt, or --text"

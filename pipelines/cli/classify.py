@@ -9,7 +9,7 @@ import pandas as pd
 from rich.table import Column
 
 from ae_lightning.artifacts import ARTIFACTS
-from ae_lightning.files import replaced_file
+from ae_lightning.files import inert, replaced_file
 from ae_lightning.inference.classifier_model import ClassifierModel, open_classifier
 from pipelines.cli.batches import over
 from pipelines.cli.code_files import check_ending
@@ -17,7 +17,7 @@ from pipelines.cli.request import Batch, Request
 from pipelines.cli.terminal import plain, right, show, table_lines
 
 TABLES = {
-    ".csv": lambda frame, path: frame.to_csv(path, index=False, float_format="%.6f"),
+    ".csv": lambda frame, path: _inert(frame).to_csv(path, index=False, float_format="%.6f"),
     ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
 }
 
@@ -54,6 +54,11 @@ def _table(model: ClassifierModel, batch: Batch) -> pd.DataFrame:
     columns: dict[str, Any] = {"input": batch.names, "class": model.classes_[best]}
     columns["probability"] = shares[np.arange(len(best)), best]
     return pd.DataFrame(columns | dict(zip(model.classes_, shares.T, strict=True)))
+
+
+def _inert(frame: pd.DataFrame) -> pd.DataFrame:
+    names = {column: frame[column].map(inert) for column in ("input", "class")}
+    return frame.assign(**names).rename(columns=inert)
 
 
 def _lines(table: pd.DataFrame) -> list[str]:

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ae_lightning.errors import UserError
-from ae_lightning.files import replaced_file
+from ae_lightning.data.images.arrays import read_npy
+from ae_lightning.errors import UserError, reading
+from ae_lightning.files import inert, replaced_file
 
 Floats = NDArray[np.float32]
 INPUT, PREFIX = "input", "code_"
@@ -28,13 +29,8 @@ def read_codes(path: Path) -> Floats:
         UserError: it is absent, cannot be read, or has no columns of codes.
     """
     check_ending(path, READERS)
-    try:
+    with reading(path, "write it again", "must have codes as `ae encode` writes them"):
         return READERS[path.suffix.lower()](path)
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"{path}: must have codes as `ae encode` writes them, found {reason}; write it again"
-        ) from error
 
 
 def check_ending(path: Path, endings: Mapping[str, Any]) -> None:
@@ -60,7 +56,8 @@ def _parquet(path: Path, names: Sequence[str], codes: Floats) -> None:
 
 def _csv(path: Path, names: Sequence[str], codes: Floats) -> None:
     # Nine digits: as many as a float32 needs to come back the same.
-    _frame(names, codes).to_csv(path, index=False, float_format="%.9g", lineterminator="\n")
+    frame = _frame([*map(inert, names)], codes)
+    frame.to_csv(path, index=False, float_format="%.9g", lineterminator="\n")
 
 
 def _npy(path: Path, names: Sequence[str], codes: Floats) -> None:
@@ -83,5 +80,5 @@ WRITERS: dict[str, Callable[[Path, Sequence[str], Floats], None]] = {
 READERS: dict[str, Callable[[Path], Floats]] = {
     ".parquet": lambda path: _columns(pd.read_parquet(path)),
     ".csv": lambda path: _columns(pd.read_csv(path)),
-    ".npy": lambda path: np.load(path, allow_pickle=False),
+    ".npy": lambda path: np.array(read_npy(path)),
 }

@@ -49,7 +49,9 @@ def generate(variant: str, how: GenerateOptions, output: Path, *, verify: bool) 
     note = f"{len(codes):,} codes of {how.file}" if how.file else _note(how)
     columns = ceil(sqrt(len(codes))) if how.file else how.side
     with replaced_file(output) as partial:
-        grid(f"What {variant}'s decoder draws", note, images, columns).save(partial, format="PNG")
+        grid(f"What {variant}'s decoder draws", note, images, columns).savefig(
+            partial, format="png"
+        )
     show([f"{len(images):,} images: {output}"])
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ae_lightning.data.images.arrays import read_npy
 from ae_lightning.data.images.decode import read_picture
 from ae_lightning.data.images.folder import picture_files
 from ae_lightning.errors import UserError
@@ -51,14 +52,9 @@ def _files(path: Path) -> list[Path]:
 
 
 def _array(path: Path) -> NDArray[Any]:
-    try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(
-            f"{path}: must be an array that numpy.save wrote, found {error}; write it again"
-        ) from error
+    array = read_npy(path)
     if not array.shape:
-        raise UserError(f"{path}: must hold several images, found a single number")
+        raise UserError(f"{path}: must hold several images, found a single number; stack them")
     return array
 
 

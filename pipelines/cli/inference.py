@@ -14,8 +14,8 @@ app = typer.Typer()
 Variant = Annotated[str, typer.Argument(help="A trained variant; `ae list` shows them.")]
 Inputs = Annotated[
     list[str] | None,
-    typer.Argument(help="Image files, folders of them and .npy arrays; of texts .txt, .jsonl, .csv "
-                        "files and folders of .txt."),
+    typer.Argument(help="Image files, folders of them and .npy arrays; of texts .txt, .jsonl, "
+                        ".csv, .tsv files and folders of .txt."),
 ]  # fmt: skip
 Texts = Annotated[list[str] | None, typer.Option("--text", help="A text itself; may be repeated.")]
 Skip = Annotated[bool, typer.Option("--skip", help="Leave out what cannot be read, and say so.")]

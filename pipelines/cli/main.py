@@ -7,11 +7,14 @@ import re
 import sys
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Annotated
 
 import typer
 
-from ae_lightning.errors import UserError
+from ae_lightning import foreign_variables, redact
+from ae_lightning.errors import NO_ROOM, UserError, one_line
 from pipelines.cli import inference, operations, stages
 
 app = typer.Typer(
@@ -35,15 +38,21 @@ def options(
 
 def main() -> None:
     """Run the command line; a person's mistake is one line on stderr and exit status 2."""
+    redact.install()
     try:
+        foreign_variables.settle()
         app()
     except (UserError, OSError, ModuleNotFoundError) as error:
         said = f"ae: {error}"
         if isinstance(error, ModuleNotFoundError):
             said = _needs(str(error.name))
+        elif isinstance(error, OSError):
+            place = error.filename or f"{Path.cwd()} or {gettempdir()}"
+            remedy = "make room" if error.errno in NO_ROOM else "mend or name another"
+            said = f"ae: {place}: {error.strerror or error}; {remedy}"
         if not said or "--debug" in sys.argv:
             raise
-        print(said, file=sys.stderr)
+        print(one_line(said), file=sys.stderr)
         sys.exit(2)
 
 

@@ -19,12 +19,14 @@ def fetch(
     Example: ae fetch mnist
     """
     from ae_lightning.data.sources import checksums, fetch
+    from ae_lightning.subprocesses import sigterm_exits
 
-    fetch.fetch(datasets or list(checksums.DATASETS))
-    if not datasets:
-        from pipelines.report import plotly_js
+    with sigterm_exits():
+        fetch.fetch(datasets or list(checksums.DATASETS))
+        if not datasets:
+            from pipelines.report import plotly_js
 
-        plotly_js.plotly_js()
+            plotly_js.plotly_js()
 
 
 @app.command()
@@ -87,9 +89,9 @@ def flow(
 @app.command()
 def serve() -> None:
     """Offer the flow to a running Prefect server (PREFECT_API_URL), whose UI can then start it."""
-    from pipelines.orchestration import flow
+    from pipelines.orchestration import start
 
-    flow.serve()
+    start.load_flow().serve()
 
 
 @app.command()
@@ -101,7 +103,8 @@ def publish(
     """Record in MLflow what artifacts/ holds and the tracking store lacks; register variants."""
     from pipelines.tracking import publish
 
-    publish.publish(names)
+    if recorded := publish.publish(names):
+        print(f"recorded: {' '.join(recorded)}")
 
 
 @app.command()
@@ -109,5 +112,6 @@ def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000) -> 
     """Open MLflow's UI on the configured store."""
     from pipelines.tracking import queries, store
 
+    queries.check_store()
     queries.close_orphans()
     store.serve(port)

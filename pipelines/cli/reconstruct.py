@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 
 from ae_lightning.data.images.decode import SUFFIXES
@@ -61,7 +62,7 @@ def _images(asked: Request, model: ImageModel, output: Path | None, as_json: boo
     if page:
         assert output
         with replaced_file(output) as file:
-            images.page(rows).save(file, format="PNG")
+            images.page(rows).savefig(file, format="png")
     if as_json:
         show([json.dumps(rows)])
     else:
@@ -97,7 +98,7 @@ class ImageWriter:
             rows.append({"input": name, "sse": error, **self._written(name, pair[1])})
         return rows
 
-    def page(self, rows: Sequence[Row]) -> Image.Image:
+    def page(self, rows: Sequence[Row]) -> Figure:
         """The first pairs, with the name and the squared error of each."""
         originals, back = (np.stack(part) for part in zip(*self.kept, strict=True))
         lines = [[_end(plain(Path(row["input"]).name)), f"{row['sse']:.3g}"] for row in rows]

@@ -24,6 +24,10 @@ def _stage(stage: str, *names: str | int) -> None:
 
     Trainings have the digest in AE_CODE, by which they go on where they were killed.
     """
+    if "DVC_STAGE" in os.environ and "AE_STARTED_BY" not in os.environ:  # else rank 0 watches
+        from pipelines.orchestration import parent
+
+        parent.end_with_parent()
     if "DVC_STAGE" in os.environ or stage in TRAININGS:
         from pipelines.code_digest import digests
 
@@ -34,6 +38,10 @@ def _stage(stage: str, *names: str | int) -> None:
                 digests.check(digest, stage, item)
     with uncollected():
         module = importlib.import_module(f"pipelines.stages.{stage}")
+        if stage in TRAININGS:
+            from ae_lightning.training import limits
+
+            limits.check(stage, str(names[0]))
     module.run(*names)
 
 

@@ -1,6 +1,7 @@
 """Text files, tables, folders and words themselves as batches of texts."""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,10 @@ from typing import Any
 from ae_lightning.config.datasets import Columns, Documents
 from ae_lightning.config.params import load as load_params
 from ae_lightning.data.text import readers
+from ae_lightning.data.text.encoding import read_text
 from ae_lightning.errors import UserError
 from ae_lightning.inference.documents import TextModel
-from pipelines.cli.request import TOGETHER, Batch, BatchStream, Request, or_skip
+from pipelines.cli.request import TOGETHER, Batch, BatchStream, Request, or_skip, tell
 
 Named = tuple[str, str]
 """Where a text came from, and the text."""
@@ -34,22 +36,34 @@ def texts(model: TextModel[Any], asked: Request) -> BatchStream:
 
 def _texts(path: Path, columns: Columns, asked: Request) -> Iterator[Named]:
     if path.suffix.lower() != ".txt" or path.is_dir():
-        for document in readers.read(path, columns):
+        for document in readers.read(path, columns, partial(_remark, asked)):
             yield f"{path}:{document.id}", document.text
         return
     try:
-        yield str(path), "".join(line for _, line in readers.lines(path))
+        text, encoding = read_text(path)
     except UserError as error:
         or_skip(asked, error)
+        return
+    for remark in readers.guesses(path, encoding):
+        _remark(asked, remark)
+    yield str(path), text
+
+
+def _remark(asked: Request, remark: readers.Remark) -> None:
+    said = f"{remark.place}: {remark.reason}"
+    if remark.left_out:
+        or_skip(asked, UserError(said))
+    else:
+        tell(said)
 
 
 def _columns(dataset: str) -> Columns:
-    """Columns of a document's id, title and text by params.yaml; labels are not read."""
+    """Columns of a document's id, title and text by params.yaml; others are not read."""
     params = Path("params.yaml")
     there = load_params(params).datasets.get(dataset) if params.exists() else None
     given = there.columns if isinstance(there, Documents) else Columns()
     wanted = given.model_fields_set & {"id", "title", "text"}
-    return Columns(**{name: getattr(given, name) for name in wanted})
+    return Columns(date=None, labels=None, **{name: getattr(given, name) for name in wanted})
 
 
 def _batches(model: TextModel[Any], asked: Request, named: Iterator[Named]) -> Iterator[Batch]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -14,9 +15,9 @@ from pydantic import BaseModel
 
 from ae_lightning.config.classifiers import Classifier, classifiers
 from ae_lightning.config.environment import Environment
-from ae_lightning.config.params import CodeShape, Params, code_shapes, load
-from ae_lightning.errors import UserError
-from ae_lightning.files import replaced_file
+from ae_lightning.config.params import NAMED, CodeShape, Params, code_shapes, load
+from ae_lightning.errors import UserError, reading
+from ae_lightning.files import read_yaml, replaced_file
 from pipelines.code_digest.normal_form import sha256
 from pipelines.code_digest.reach import Reach
 from pipelines.code_digest.source import Definition, Source
@@ -170,6 +171,12 @@ def refresh(root: Path = Path()) -> None:
         UserError: params.yaml has a mistake, or a module is no valid Python.
     """
     project, path = Project.load(root / "params.yaml"), root / FILE
+    for section in NAMED:
+        if dotted := [name for name in getattr(project.params, section) if "." in name]:
+            raise UserError(
+                f"{root / 'params.yaml'}: {section}.{dotted[0]}: DVC reads a dot as the end of a "
+                "key; name it with '-' or '_' instead"
+            )
     text = HEADER + yaml.safe_dump(content(project, Source()), sort_keys=False)
     if not path.exists() or path.read_bytes() != text.encode():
         with replaced_file(path) as partial:
@@ -188,11 +195,10 @@ def check(digest: str, stage: str, name: str | None = None, path: Path = FILE) -
     Raises:
         UserError: code.yaml is absent or broken, or has not the ``digest`` of this code.
     """
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))[stage]
-        found = found if name is None else found[name]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, LookupError, TypeError):
-        found = None
+    found = None
+    with suppress(UserError), reading(path, ""):
+        of_stage = read_yaml(path, "")[stage]
+        found = of_stage if name is None else of_stage[name]
     if found != digest:
         where = stage if name is None else f"{stage}.{name}"
         raise UserError(

@@ -15,10 +15,10 @@ the public methods of their classes count, and their constants."""
 
 NEUTRAL = {
     "ae_lightning.errors": "kinds of error, told to a person",
+    "ae_lightning.foreign_variables": "mends what other programs left set; no result depends on it",
     "ae_lightning.registry": "says which settings name the rows of a table",
     "ae_lightning.distributed.launch": "starts the processes; their number changes no result",
     "ae_lightning.distributed.placement": "tells which process of which machine this is",
-    "ae_lightning.distributed.peer_watch": "ends processes whose others have gone",
     "pipelines.tracking.recorder": "records what happens",
     "pipelines.tracking.lightning_logger": "records what happens",
     "pipelines.tracking.store": "records what happens",

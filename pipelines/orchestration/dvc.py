@@ -28,6 +28,11 @@ _COMPLAINTS = (
     Complaint("dvc.lock' is invalid", _BROKEN_LOCK),
     Complaint("dvc.lock' validation failed", _BROKEN_LOCK),
     Complaint("unable to read: 'dvc.lock'", _BROKEN_LOCK),
+    Complaint(
+        "not a git repository",
+        "the project must be a git repository: `git clone` it instead of a ZIP file, or "
+        "`dvc config --local core.no_scm true`",
+    ),
     Complaint("Unable to read RWLock-file", _BROKEN_RWLOCK),
     Complaint("rwlock' format error", _BROKEN_RWLOCK),
     Complaint(

@@ -4,22 +4,20 @@ DVC decides what must be rebuilt, Prefect when: every stage is a task that runs 
 its own as soon as the stages it stands on are done, so that independent ones run side by side.
 """
 
+import logging
 import os
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
-from uuid import UUID
-
-from httpx import HTTPError
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 # The terminal shows our own lines; Prefect's logger goes to its server.
 os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-
-from prefect import flow, get_client, get_run_logger, task
+from prefect import flow, get_run_logger, task
 from prefect import serve as prefect_serve
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
@@ -35,14 +33,16 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from ae_lightning import redact
 from ae_lightning.errors import UserError
+from ae_lightning.subprocesses import Group, sigterm_exits
+from pipelines.orchestration import prefect_api
 from pipelines.orchestration.dag import Graph
 from pipelines.orchestration.lock import only_flow
 from pipelines.orchestration.plan import Plan
 from pipelines.orchestration.prefect_server import temporary_server
 from pipelines.orchestration.run_stage import StageError
 from pipelines.orchestration.schedule import in_order
-from pipelines.orchestration.subprocesses import Group, sigterm_exits
 from pipelines.orchestration.summary import (
     Outcome,
     measured,
@@ -52,6 +52,7 @@ from pipelines.orchestration.summary import (
     show_line,
 )
 from pipelines.tracking.provenance import repository_root
+from pipelines.tracking.store import Guard
 
 Future = PrefectConcurrentFuture[Outcome]
 
@@ -72,18 +73,23 @@ def run(plan: Plan, targets: Sequence[str], before: Callable[[], object] = lambd
     Returns:
         Whether every stage ended well.
     """
+    logging.raiseExceptions = False  # Prefect would print what its server does not take
     with sigterm_exits(), ExitStack() as server:
         if PREFECT_API_URL.value() is not None:
+            server.enter_context(prefect_api.direct())
+            prefect_api.check_server()
             before()
         else:
             url = server.enter_context(temporary_server(before))
             server.enter_context(temporary_settings({PREFECT_API_URL: url}))
+            server.enter_context(prefect_api.direct())
             server.callback(_send_the_rest)
         _planned.set(plan)
-        state = stages(list(targets), plan.workers, plan.force, return_state=True)
-    error = state.result(raise_on_failure=False)
-    if isinstance(error, Exception) and not isinstance(error, FailedRun | CancelledRun):
-        raise error
+        with prefect_api.told():
+            state = stages(list(targets), plan.workers, plan.force, return_state=True)
+            error = state.result(raise_on_failure=False)
+            if isinstance(error, Exception) and not isinstance(error, FailedRun | CancelledRun):
+                raise error
     return bool(state.is_completed())
 
 
@@ -91,20 +97,23 @@ def serve() -> None:
     """Offer the flow to a running Prefect server, until interrupted: one run at a time.
 
     Raises:
-        UserError: PREFECT_API_URL does not say where the server is.
+        UserError: PREFECT_API_URL does not say where the server is, or it does not answer.
     """
     if PREFECT_API_URL.value() is None:
         raise UserError(
             "PREFECT_API_URL is not set: start `prefect server start`, "
             "then set it to http://127.0.0.1:4200/api and try again"
         )
-    deployments = [served.to_deployment(served.name, schedule=_NIGHTLY) for served in SERVED]
-    prefect_serve(*cast(list[RunnerDeployment], deployments), limit=1)
+    with prefect_api.direct():
+        prefect_api.check_server()
+        deployments = [served.to_deployment(served.name, schedule=_NIGHTLY) for served in SERVED]
+        prefect_serve(*cast(list[RunnerDeployment], deployments), limit=1)
 
 
 @flow
 def stages(targets: list[str], workers: int | None = None, force: bool = False) -> State:
     """Bring the given stages and variants up to date, with all that they stand on."""
+    redact.install()  # a run that a server starts does not come through `ae`
     root = repository_root()
     with only_flow(root):
         plan = _planned.get() or Plan.read(root, targets, workers, force)
@@ -154,19 +163,11 @@ def _side_by_side(
     runner: ThreadPoolTaskRunner[Outcome]
     with ThreadPoolTaskRunner(max_workers=workers) as runner, group.ended_by_signals():
         try:
-            futures = in_order(graph, submit, _raise_if_cancelled)
+            futures = in_order(graph, submit, prefect_api.Contact(str(flow_run.id)).look)
         except BaseException:
             group.end()  # else the runner waits for the stages' own ends
             raise
     return [_outcome(stage, future) for stage, future in futures.items()]
-
-
-def _raise_if_cancelled() -> None:
-    """Heed a cancellation in the UI, which reaches no run that was started without a worker."""
-    with get_client(sync_client=True) as client, suppress(HTTPError):
-        state = client.read_flow_run(UUID(flow_run.id)).state
-        if state and (state.is_cancelling() or state.is_cancelled()):
-            raise CancelledRun
 
 
 def _as_task(stage: str, bring: Callable[[str], Outcome]) -> Any:
@@ -217,7 +218,7 @@ def _emitter(stage: str, width: int) -> Callable[[str], None]:
 def _report(root: Path, outcomes: list[Outcome]) -> State:
     bad = [outcome.stage for outcome in outcomes if not outcome.good]
     good = {outcome.stage for outcome in outcomes if outcome.good}
-    rows = metrics_rows(root, _run_url, measured(good))
+    rows = metrics_rows(root, partial(_run_url, Guard()), measured(good))
     if rows:
         create_table_artifact(rows, key="metrics", description="Test metrics of what was built")
     show_end(rows, outcomes)
@@ -226,10 +227,10 @@ def _report(root: Path, outcomes: list[Outcome]) -> State:
     return Completed(message=f"{len(outcomes)} stages done")
 
 
-def _run_url(experiment: str, name: str) -> str | None:
+def _run_url(guard: Guard, experiment: str, name: str) -> str | None:
     from pipelines.tracking.queries import run_url  # MLflow takes seconds to import
 
-    return run_url(experiment, name)
+    return run_url(experiment, name, guard)
 
 
 def _send_the_rest() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ae_lightning.errors import UserError
+from ae_lightning.files import read_json
 
 
 @contextmanager
@@ -22,7 +23,10 @@ def only_flow(root: Path) -> Iterator[None]:
         UserError: Another process runs a flow here, or ``root`` is no DVC project.
     """
     if not (root / ".dvc").is_dir():
-        raise UserError(f"{root}: not a DVC project (no .dvc folder): go to the project's root")
+        raise UserError(
+            f"{root}: must be a DVC project, found no folder .dvc; go to the project's folder, or "
+            "clone the project with git"
+        )
     folder = root / ".dvc" / "tmp"
     folder.mkdir(exist_ok=True)
     # What the holder says of itself lies beside the lock: whoever tries the lock empties its file.
@@ -41,8 +45,8 @@ def only_flow(root: Path) -> Iterator[None]:
 
 
 def _holder(note: Path) -> str:
-    with suppress(OSError, ValueError, KeyError):
-        holder = json.loads(note.read_text())
+    with suppress(UserError):
+        holder = read_json(note, "")
         pid, since = holder["pid"], holder["since"]
         return f"(pid {pid}, since {since}): wait for it to end, or end it with `kill {pid}`"
     return "(it has only just begun): wait for it to end"

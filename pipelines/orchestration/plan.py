@@ -1,17 +1,20 @@
 """Plan of a flow: stages, devices and limits. Knows no Prefect."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import yaml
-
+from ae_lightning.errors import UserError, reading
+from ae_lightning.files import read_yaml
+from ae_lightning.subprocesses import Group
 from pipelines.code_digest import digests
+from pipelines.orchestration import raw_files
 from pipelines.orchestration.dag import CODE, DvcReader, Graph
 from pipelines.orchestration.gpus import Devices, of_this_machine
 from pipelines.orchestration.run_stage import run_stage, stage_timeout
-from pipelines.orchestration.subprocesses import Group
 from pipelines.orchestration.summary import Outcome
 
 
@@ -27,6 +30,7 @@ class Plan:
         workers: How many run side by side.
         timeout: Seconds that each may take; None for any.
         force: Whether to run stages even if nothing changed.
+        variables: The environment before Prefect's server is set up in it.
     """
 
     root: Path
@@ -36,6 +40,7 @@ class Plan:
     workers: int
     timeout: float | None
     force: bool
+    variables: Mapping[str, str]
 
     @classmethod
     def read(
@@ -46,16 +51,21 @@ class Plan:
         DVC is asked once code.yaml is that of this code.
 
         Raises:
-            UserError: A target is unknown, or a variable has a value that it cannot have.
+            UserError: A target is unknown, a variable has a value that it cannot have, or there
+                are raw files that DVC cannot hash.
         """
         with DvcReader(root) as reader:
-            if has_code_stage(root):
+            coded = has_code_stage(root)
+            if coded:
                 digests.refresh(root)
             whole = reader.graph()
             graph, devices = whole.select(targets), of_this_machine(whole.stages)
             timeout = stage_timeout()
+            if coded:
+                raw_files.check(root, graph.stages)
             settled = frozenset() if force else reader.unchanged(graph)
-        return cls(root, graph, settled, devices, workers or devices.workers, timeout, force)
+        workers = workers or devices.workers
+        return cls(root, graph, settled, devices, workers, timeout, force, dict(os.environ))
 
     @property
     def todo(self) -> list[str]:
@@ -72,6 +82,7 @@ class Plan:
             emit,
             root=self.root,
             flow_run_id=flow_run_id,
+            variables=self.variables,
             devices=self.devices,
             timeout=self.timeout,
             force=self.force,
@@ -82,8 +93,6 @@ class Plan:
 
 def has_code_stage(root: Path) -> bool:
     """Whether a project's stages go by what code means; what is wrong with dvc.yaml, DVC tells."""
-    try:
-        said = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))
-        return CODE in said["stages"]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, LookupError, TypeError):
-        return False
+    with suppress(UserError), reading(root / "dvc.yaml", ""):
+        return CODE in read_yaml(root / "dvc.yaml", "")["stages"]
+    return False

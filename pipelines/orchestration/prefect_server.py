@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ae_lightning.errors import UserError
-from pipelines.orchestration.subprocesses import start, stop
+from ae_lightning.subprocesses import start, stop
 
-_STARTUP = 180.0  # seconds; on a busy machine it takes more than one minute
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever proxies are set
+_STARTUP = 600.0  # seconds; on a busy machine it takes minutes
 
 
 @contextmanager
@@ -49,7 +50,7 @@ def _wait_for(server: "subprocess.Popen[str]", url: str) -> None:
     deadline = time.monotonic() + _STARTUP
     while server.poll() is None and time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"{url}/health", timeout=1):  # noqa: S310  our own http URL
+            with _DIRECT.open(f"{url}/health", timeout=1):
                 return
         except OSError:
             time.sleep(0.1)

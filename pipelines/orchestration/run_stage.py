@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ae_lightning.errors import UserError
+from ae_lightning.redact import redact
+from ae_lightning.subprocesses import Group
 from pipelines.orchestration import dvc
 from pipelines.orchestration.gpus import NONE, VISIBLE, Devices
-from pipelines.orchestration.subprocesses import Group
 from pipelines.orchestration.summary import Outcome
 
 # DVC's message to the stage's outcome. Without a message it ran.
@@ -46,6 +47,7 @@ def run_stage(
     *,
     root: Path,
     flow_run_id: str,
+    variables: Mapping[str, str] = os.environ,
     devices: Devices = NONE,
     timeout: float | None = None,
     force: bool = False,
@@ -58,6 +60,7 @@ def run_stage(
         emit: Gets each line of output.
         root: The project.
         flow_run_id: Prefect's id of the flow's run; the stage finds it in AE_FLOW_RUN_ID.
+        variables: The environment to run in, but for what the flow sets.
         devices: Where it gets its GPUs from; while others have them, it waits.
         timeout: Seconds that it may take once it has them; None for any.
         force: Run it even if nothing changed.
@@ -68,6 +71,7 @@ def run_stage(
     lines: list[str] = []
 
     def hear(line: str) -> None:
+        line = redact(line)
         lines.append(line)
         if not line.startswith(_NOISE):
             emit(line)
@@ -78,7 +82,7 @@ def run_stage(
     with devices.lent_to(stage, lambda: group.cancelled) as own:
         if own.get(VISIBLE):
             emit(f"on GPU {own[VISIBLE]}")
-        environment = {**_environment(flow_run_id), **own}
+        environment = {**_environment(variables, flow_run_id), **own}
         begun = time.monotonic()
         end = group.run(command, hear, cwd=root, env=environment, timeout=timeout)
         seconds = time.monotonic() - begun
@@ -91,12 +95,12 @@ def run_stage(
     return Outcome(stage, next(said, "ran"), seconds)
 
 
-def _environment(flow_run_id: str) -> Mapping[str, str]:
+def _environment(variables: Mapping[str, str], flow_run_id: str) -> Mapping[str, str]:
     """Return a stage's environment but for its devices."""
     programs = Path(sys.executable).parent  # where `ae` is, even if nobody activated it
     return {
-        **os.environ,
-        "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        **variables,
+        "PATH": f"{programs}{os.pathsep}{variables.get('PATH', os.defpath)}",
         "AE_FLOW_RUN_ID": flow_run_id,
         "DVC_NO_ANALYTICS": "1",
         "PYTHONUNBUFFERED": "1",

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable, Sequence
+from types import ModuleType
 
+from ae_lightning.errors import UserError
 from pipelines.imports import uncollected
 from pipelines.orchestration.lock import only_flow
 from pipelines.orchestration.plan import Plan
@@ -42,7 +44,22 @@ def run(
             say(f"{what} {be} up to date ({count} stages, {seconds:.0f} s)")
             return True
         say(f"Starting Prefect for {left} of {count} stages ...")
+        return load_flow().run(plan, targets, before)
+
+
+def load_flow() -> ModuleType:
+    """The module that imports Prefect.
+
+    Raises:
+        UserError: Prefect refuses its own settings.
+    """
+    try:
         with uncollected():
             from pipelines.orchestration import flow
-
-        return flow.run(plan, targets, before)
+    except (ValueError, TypeError) as error:
+        reason = " ".join(str(error).partition(" [type=")[0].split())
+        raise UserError(
+            f"PREFECT_… variables and Prefect's profile must be as Prefect takes them, found "
+            f"{reason}; mend or unset them"
+        ) from error
+    return flow

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-import yaml
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from ae_lightning.artifacts import EVALUATION, GRADES
 from ae_lightning.evaluation.results import read_metrics
+from ae_lightning.files import read_yaml
 from ae_lightning.metrics import METRICS, figures_of
 
 Row = dict[str, str]
@@ -81,7 +81,7 @@ def _cells(folder: Path) -> Row:
 def _datasets(root: Path) -> dict[str, str]:
     """Return the dataset of each variant, which is the MLflow experiment of its run."""
     params = root / "params.yaml"
-    tree = yaml.safe_load(params.read_text(encoding="utf-8")) if params.exists() else {}
+    tree = read_yaml(params, "correct it") if params.exists() else {}
     variants = tree.get("variants", {}) | tree.get("classifiers", {})
     return {name: entry["data"] for name, entry in variants.items() if "data" in entry}
 

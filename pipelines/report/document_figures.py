@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from ae_lightning.config.datasets import Documents
 from ae_lightning.config.params import Params
 from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.errors import reading
 from ae_lightning.evaluation.figures.documents import precision_recall, topics_beside
 
 CODES = "codes.npz"
@@ -49,5 +50,6 @@ def document_figures(
 
 
 def _codes(folder: Path) -> Any:
-    with np.load(folder / CODES) as codes:
+    path = folder / CODES
+    with reading(path, f"run: dvc repro evaluate@{folder.name}"), np.load(path) as codes:
         return codes["test"]

@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ae_lightning.artifacts import remedy
+from ae_lightning.errors import reading
+
 QUALITY = 80
 WIDTH = 1200
 """Pixels of a picture's width at most."""
@@ -23,7 +26,7 @@ def picture(path: Path, caption: str, most: int = WIDTH, quality: int = QUALITY)
 
     One that is wider than ``most`` is made smaller.
     """
-    with Image.open(path) as opened:
+    with reading(path, remedy(path)), Image.open(path) as opened:
         image = opened.convert("RGB")
     image.thumbnail((most, 10 * most))
     return {

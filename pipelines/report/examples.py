@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
+from ae_lightning.artifacts import remedy
 from ae_lightning.config.datasets import Documents
 from ae_lightning.config.params import Params
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.data.text.corpus import Corpus
+from ae_lightning.errors import reading
 from ae_lightning.evaluation.results import read_measured
 from pipelines.report.embed import as_uri, sheet
 
@@ -28,7 +31,10 @@ def planes(params: Params, evaluation: Path) -> dict[str, dict[str, Any]]:
         documents = isinstance(params.datasets[variant.data], Documents)
         plane |= {"data": variant.data, "what": "main topic" if documents else "class"}
         if "decoded" in plane:
-            plane["decoded"]["uri"] = as_uri((folder / "decoded.webp").read_bytes())
+            sheet_file = folder / "decoded.webp"
+            with reading(sheet_file, remedy(sheet_file)):
+                Image.open(sheet_file).load()
+                plane["decoded"]["uri"] = as_uri(sheet_file.read_bytes())
         found[name] = plane
     return found
 

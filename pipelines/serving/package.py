@@ -1,6 +1,5 @@
 """Packaging of a model for use outside its project: a small ``artifacts/`` of its own."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
@@ -8,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ae_lightning.artifacts import PREPARED, within
-from ae_lightning.data.prepared import PreparedDataset
+from ae_lightning.artifacts import checked_name
+from ae_lightning.inference.model_files import open_prepared, read_model
 from ae_lightning.nn.classifier import LAYERS
 from pipelines.serving import champions
 from pipelines.tracking import provenance
@@ -32,8 +31,8 @@ def bundle(model: Path) -> Iterator[Path]:
         UserError: The prepared data are absent.
     """
     artifacts = model.parent.parent
-    described = json.loads((model / "model.json").read_text(encoding="utf-8"))
-    data = PreparedDataset.open(within(artifacts, PREPARED) / str(described["data"]))
+    described = read_model(model, model.name)
+    data = open_prepared(artifacts, described["data"])
     files = [*_files(model, described)]
     files += [data.folder / META, *([data.folder / VOCABULARY] if data.of_documents else [])]
     with TemporaryDirectory(prefix="ae-served-") as temporary:
@@ -51,7 +50,7 @@ def _files(model: Path, described: Mapping[str, Any]) -> Iterator[Path]:
         yield from (path for path in model.iterdir() if path.is_file())
         return
     yield model / "model.json"
-    yield model / f"{described['best']}.safetensors"
+    yield model / f"{checked_name(described['best'], f'{model}: best')}.safetensors"
     yield from (model / LAYERS).iterdir()
 
 

@@ -12,11 +12,13 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
+from ae_lightning import redact
 from ae_lightning.errors import UserError
 from ae_lightning.inference.classifier_model import ClassifierModel
 from ae_lightning.inference.documents import TextModel
 from ae_lightning.inference.load import load
 from ae_lightning.inference.model import Model
+from pipelines.serving import guard
 
 PARAMETER = "what"
 
@@ -91,5 +93,7 @@ class PyfuncModel:
 
 def _load_pyfunc(path: str) -> PyfuncModel:
     """Load the folder ``path``; called by MLflow."""
+    redact.install()
+    guard.install()
     [model] = (model.parent for model in Path(path).glob("*/*/model.json"))
     return PyfuncModel(load(model.name, path, verify=False))

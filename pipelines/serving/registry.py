@@ -7,6 +7,7 @@ Each is registered under its name. Each model that it ever was is a version; the
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -21,14 +22,16 @@ from ae_lightning.inference.load import load
 from ae_lightning.inference.model import Model
 from pipelines.serving import champions, pyfunc
 from pipelines.serving.package import DIGEST, LOADER, bundle
-from pipelines.tracking import queries
+from pipelines.tracking import queries, store
 
 # isort: split
 # After `store`, which sets what MLflow reads as it is imported.
+import mlflow.artifacts
 import mlflow.models
 import mlflow.pyfunc
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput, RunInfo
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
@@ -95,6 +98,16 @@ def register(model: Path, run: RunInfo, tags: Mapping[str, str]) -> None:
             client.set_registered_model_alias(name, CURRENT, number)
             if not fresh:
                 _tag(client, name, tags)
+
+
+def has_files(name: str) -> bool:
+    """Whether the current version of a model has its files still.
+
+    Raises:
+        UserError: If the store does not answer.
+    """
+    with queries.answering():
+        return _has_files(queries.client().get_model_version_by_alias(name, CURRENT))
 
 
 def describe(name: str, known: RegistryEntry, description: str) -> None:
@@ -229,6 +242,14 @@ def _tag(client: MlflowClient, name: str, tags: Mapping[str, str]) -> None:
 
 
 def _version(client: MlflowClient, name: str, digest: str) -> str | None:
-    """The newest version with that digest."""
+    """The newest version with that digest that has its files."""
     found = client.search_model_versions(f"name = '{name}' and tags.`{DIGEST}` = '{digest}'")
-    return max((str(one.version) for one in found), key=int, default=None)
+    there = (str(one.version) for one in found if _has_files(one))
+    return max(there, key=int, default=None)
+
+
+def _has_files(version: ModelVersion) -> bool:
+    place, at = version.source or "", store.uri()
+    with suppress(MlflowException):  # there is no such place any more
+        return bool(mlflow.artifacts.list_artifacts(artifact_uri=place, tracking_uri=at))
+    return False

@@ -1,6 +1,5 @@
 """Index of the models in ``artifacts/``, each with its curves, metrics, figures and repeats."""
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,7 @@ from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.config.params import load
 from ae_lightning.errors import UserError
 from ae_lightning.evaluation.results import read_measured, read_metrics
+from ae_lightning.files import read_json
 from ae_lightning.training.curve import LearningCurve
 from pipelines.tracking import provenance
 from pipelines.tracking.queries import STAGES
@@ -93,12 +93,13 @@ class ModelEntry:
     @cached_property
     def described(self) -> dict[str, Any]:
         """Its model.json."""
-        return dict(json.loads((self.model / "model.json").read_text(encoding="utf-8")))
+        remedy = f"run: dvc repro {self.stage}@{self.name}"
+        return read_json(self.model / "model.json", remedy)
 
     @property
     def dataset(self) -> str:
         """The dataset it was trained on."""
-        return str(self.described["data"])
+        return artifacts.checked_name(self.described["data"], f"{self.model}/model.json: data")
 
     @cached_property
     def epochs(self) -> Epochs:
@@ -156,7 +157,11 @@ def everything(tables: Tables, names: Collection[str] | None = None) -> list[Mod
     """
     found = []
     for kind in ORDER:
-        there = {path.parent.name for path in (ARTIFACTS / kind).glob("*/model.json")}
+        there = {
+            artifacts.checked_name(path.parent.name, f"artifacts/{kind}")
+            for path in (ARTIFACTS / kind).glob("*/model.json")
+            if not path.parent.name.startswith(".")  # left by a process that was killed
+        }
         known = [name for name in reversed([*tables.get(kind, ())]) if name in there]
         found += [ModelEntry(kind, name) for name in [*sorted(there - {*known}), *known]]
     if unknown := set(names or ()) - {one.name for one in found}:

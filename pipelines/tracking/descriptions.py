@@ -13,6 +13,7 @@ import numpy as np
 
 from ae_lightning import artifacts
 from ae_lightning.config.variants import SOLVED
+from ae_lightning.files import read_json
 from ae_lightning.metrics import METRICS
 from pipelines.tracking import provenance, queries
 from pipelines.tracking.artifact_index import ModelEntry, Tables
@@ -107,10 +108,13 @@ def _report() -> str:
         return ""
     wanted = {f"{REPORT}.digest": provenance.digest(artifacts.REPORT), "current": "true"}
     with queries.answering():
-        if not queries.named(REPORT, REPORT, wanted):
+        there = queries.named(REPORT, REPORT, wanted)
+        if not (there and queries.has_files(there[0], "")):
             with Run(REPORT, REPORT, REPORT, {"kind": REPORT}, by="publish") as run:
                 run.log_files(artifacts.REPORT, REPORT)
         known, *_ = queries.named(REPORT, REPORT, wanted)
+        for other in queries.named(REPORT, REPORT, {"current": "true"}):
+            queries.tag(other, {"current": str(other.info.run_id == known.info.run_id).lower()})
         link = _link("Open", page := queries.page(known, PAGE))
         queries.tag(known, {NOTE: ABOUT})
         queries.tag_experiment(known.info.experiment_id, {NOTE: f"{ABOUT} {link}"})
@@ -310,7 +314,7 @@ def _count(prepared: Path, split: str) -> int:
 
 def _meta(prepared: Path) -> dict[str, Any]:
     path = prepared / "meta.json"
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    return read_json(path, f"run: dvc repro prepare@{prepared.name}") if path.exists() else {}
 
 
 def _link(text: str, to: str) -> str:

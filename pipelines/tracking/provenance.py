@@ -1,6 +1,5 @@
 """Provenance of a run: contents, commit, DVC hashes, process. Knows no tracker."""
 
-import getpass
 import hashlib
 import json
 import os
@@ -15,9 +14,11 @@ from pathlib import Path
 from typing import Any, SupportsFloat
 
 import psutil  # type: ignore[import-untyped,unused-ignore]
-import yaml
 
-from ae_lightning.inference.verify import LOADER
+from ae_lightning.distributed.placement import whole_number
+from ae_lightning.foreign_variables import user
+from ae_lightning.inference.verify import recorded, told_of
+from ae_lightning.redact import redact
 
 GIT_SECONDS = 30
 CLOCK_SLACK = 5.0  # seconds by which two readings of a process's start may differ
@@ -96,26 +97,29 @@ def tags(inputs: Iterable[Path]) -> dict[str, str]:
         **{legal(f"dvc.{path.as_posix()}"): md5 for path, md5 in dvc_hashes(inputs).items()},
         **({"prefect.flow_run_id": flow} if flow else {}),
         "package.version": version("ae-lightning"),
-        "mlflow.user": getpass.getuser(),
+        "mlflow.user": user(),
         "mlflow.source.type": "LOCAL",
-        "mlflow.source.name": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "mlflow.source.name": redact(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])),
     }
 
 
 def dvc_hashes(paths: Iterable[Path]) -> dict[Path, str]:
     """DVC's MD5 of those paths (relative to the repository) that dvc.lock or data.dvc names."""
     root = repository_root()
-    stages = _yaml(root / "dvc.lock").get("stages", {}).values()
-    outs = [out for stage in stages for out in stage.get("outs", [])]
-    outs += _yaml(root / "data.dvc").get("outs", [])
-    known = {Path(out["path"]): str(out["md5"]) for out in outs if "md5" in out}
+    with told_of(root / "dvc.lock"):
+        stages = _yaml(root / "dvc.lock").get("stages", {}).values()
+        outs = [out for stage in stages for out in stage.get("outs", [])]
+        outs += _yaml(root / "data.dvc").get("outs", [])
+        known = {Path(out["path"]): str(out["md5"]) for out in outs if "md5" in out}
     return {path: known[key] for path in paths if (key := _relative(path, root)) in known}
 
 
 def stage_inputs(stage: str) -> list[Path]:
     """The artifacts that a stage was last built from, by dvc.lock; none if it was never built."""
-    stages = _yaml(repository_root() / "dvc.lock").get("stages", {})
-    paths = [Path(dep["path"]) for dep in stages.get(stage, {}).get("deps", [])]
+    lock = repository_root() / "dvc.lock"
+    with told_of(lock):
+        stages = _yaml(lock).get("stages", {})
+        paths = [Path(dep["path"]) for dep in stages.get(stage, {}).get("deps", [])]
     return [path for path in paths if path.parts[0] == "artifacts"]
 
 
@@ -143,12 +147,12 @@ def is_gone(tags: Mapping[str, str]) -> bool:
 def is_first_rank() -> bool:
     """Whether this process is alone or the first of its group (torchrun, Lightning, SLURM)."""
     ranks = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
-    return all(int(os.environ.get(rank, "0")) == 0 for rank in ranks)
+    return all(whole_number(rank, os.environ, 0) == 0 for rank in ranks)
 
 
 def as_text(value: Any) -> str:
-    """A parameter's value: text and paths as they are, anything else as JSON."""
-    return str(value) if isinstance(value, str | Path) else json.dumps(value, default=str)
+    """A parameter's value without secrets: text and paths as they are, anything else as JSON."""
+    return redact(str(value) if isinstance(value, str | Path) else json.dumps(value, default=str))
 
 
 def _relative(path: Path, root: Path) -> Path:
@@ -176,4 +180,4 @@ def _yaml(path: Path) -> dict[str, Any]:
 @lru_cache(maxsize=4)
 def _parsed(path: Path, *state: int) -> dict[str, Any]:
     """A file as it was in that state; `ae publish` asks dvc.lock about every model."""
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER) or {}  # noqa: S506
+    return recorded(path) or {}

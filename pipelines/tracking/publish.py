@@ -50,14 +50,50 @@ def publish(names: Collection[str] | None = None, parameters: Tables | None = No
     queries.close_orphans()
     tables = artifact_index.configured() if parameters is None else parameters
     chosen = artifact_index.everything(tables, names)
+    _restore({*(one.dataset for one in chosen), descriptions.REPORT})
     record = partial(_record, known=_current(chosen), tables=tables)
     began = int(time.time() * 1000) - len(chosen)  # in their order, a millisecond each
     with ThreadPoolExecutor(THREADS if store.is_server() else 1) as pool:
         recorded = pool.map(record, chosen, range(began, began + len(chosen)))
         published = [one.name for one, new in zip(chosen, recorded, strict=True) if new]
+    _retire(chosen)
     published += [name for name in _register(chosen) if name not in published]
     descriptions.describe(chosen, tables)
     return published
+
+
+def _restore(datasets: Collection[str]) -> None:
+    """Take experiments back that were deleted in the UI, before their runs are looked for."""
+    with queries.answering():
+        for dataset in sorted(datasets):
+            if queries.restore(dataset):
+                print(f"experiment {dataset}: taken back from the bin, with its runs")
+
+
+def _retire(chosen: Collection[ModelEntry]) -> None:
+    """Let one run of each name be current, whatever was deleted, restored or renamed in the UI."""
+    for dataset in {one.dataset for one in chosen}:
+        there = queries.current_and_parts(dataset)
+        for one in chosen:
+            if one.dataset == dataset:
+                _retire_all_but_one(one, there)
+
+
+def _retire_all_but_one(one: ModelEntry, there: Collection[entities.Run]) -> None:
+    """Of a model's runs only the one that made it, and the newest of each of its parts, stay."""
+    kept = _known(one, _newest(there))
+    assert kept is not None  # it was recorded just now
+    whole = [run for run in there if run.data.tags.get("stage") == one.stage]
+    parts = [run for run in there if queries.is_part(run)] if one.usable else []
+    with queries.answering():
+        newest = queries.children(kept.info.run_id).values() if one.parts else ()
+        for run in (kept, *newest):
+            queries.tag(run, {"current": "true"})
+        stays = {run.info.run_id for run in (kept, *newest)}
+        for run in (*whole, *parts):
+            if run.data.tags.get("variant") == one.name and run.info.run_id not in stays:
+                queries.tag(run, {"current": "false"})
+                print(f"{run.info.run_name}: run {run.info.run_id} is not current any more")
 
 
 def _register(chosen: Collection[ModelEntry]) -> list[str]:
@@ -92,7 +128,7 @@ def _enter(one: ModelEntry, there: Registry, known: Known) -> bool:
         )
         return False
     tags = package.tags(one.model, one.evaluation)
-    if one.name in there and there[one.name].facts == tags:
+    if one.name in there and there[one.name].facts == tags and registry.has_files(one.name):
         return False
     run = _known(one, known)
     assert run is not None  # it was recorded just now
@@ -103,7 +139,12 @@ def _enter(one: ModelEntry, there: Registry, known: Known) -> bool:
 def _current(chosen: Collection[ModelEntry]) -> Known:
     """The current runs of the datasets of some models."""
     found = [run for data in {one.dataset for one in chosen} for run in queries.current(data)]
-    return {queries.made(run): run for run in found}
+    return _newest(found)
+
+
+def _newest(found: Collection[entities.Run]) -> Known:
+    """Of runs, newest first, the first of each model."""
+    return {queries.made(run): run for run in reversed([*found])}
 
 
 def _known(one: ModelEntry, known: Known) -> entities.Run | None:
@@ -138,23 +179,34 @@ def _record(one: ModelEntry, began: int, known: Known, tables: Tables) -> bool:
         for record in missing:
             record(run)
     if run.guard.lost:
-        raise UserError(f"{one.model}: not recorded; start the tracking store and repeat")
+        raise UserError(
+            f"{one.model}: not recorded: the tracking store {store.shown()} failed (the line above "
+            "says how); mend or start it, then run `ae publish` again"
+        )
     return True
 
 
 def _missing(one: ModelEntry, known: entities.Run | None) -> Iterator[Callable[[Run], None]]:
     """What records each of those parts of a model that the store is without."""
     tags, metrics = (known.data.tags, known.data.metrics) if known else ({}, {})
-    if "model.digest" not in tags:
+    if "model.digest" not in tags or not _has_files(known, "model"):
         yield lambda run: run.log_model(one.model, one.digest)
     if not {key for row in one.epochs[:1] for key in row if "/" in key} <= set(metrics):
         yield lambda run: run.log_epochs(one.epochs)
     yield from _missing_parts(one, known)
     if _differ(metrics, one.results):
         yield lambda run: run.log_metrics(one.results)
-    digest = tags.get(f"{one.evaluation.parent.name}.digest")
-    if one.results and one.evaluation.is_dir() and digest != provenance.digest(one.evaluation):
+    kind = one.evaluation.parent.name
+    if (one.results and one.evaluation.is_dir()) and (
+        tags.get(f"{kind}.digest") != provenance.digest(one.evaluation)
+        or not _has_files(known, kind)
+    ):
         yield lambda run: run.log_files(one.evaluation)
+
+
+def _has_files(run: entities.Run | None, place: str) -> bool:
+    with queries.answering():
+        return run is not None and queries.has_files(run, place)
 
 
 def _missing_parts(one: ModelEntry, known: entities.Run | None) -> Iterator[Callable[[Run], None]]:

@@ -8,6 +8,7 @@ from functools import cache, partial
 from typing import TypeVar
 
 from ae_lightning.errors import UserError
+from ae_lightning.redact import redact
 from pipelines.tracking import provenance, store
 from pipelines.tracking.store import Guard
 
@@ -47,9 +48,27 @@ def current(experiment: str) -> list[entities.Run]:
     Raises:
         UserError: If the store does not answer.
     """
+    return [run for run in current_and_parts(experiment) if not is_part(run)]
+
+
+def current_and_parts(experiment: str) -> list[entities.Run]:
+    """The current runs of a dataset and their parts, newest first.
+
+    Raises:
+        UserError: If the store does not answer.
+    """
     with answering():
-        found = _search_in(experiment, CURRENT)
-    return [run for run in found if not part_of(run.info.run_name or "")]
+        return _search_in(experiment, CURRENT)
+
+
+def is_part(run: entities.Run) -> bool:
+    """Whether a run is a part of another, also if somebody has renamed it."""
+    return run.data.tags.get("kind") == "part" or bool(part_of(run.info.run_name or ""))
+
+
+def has_files(run: entities.Run, place: str) -> bool:
+    """Whether a run's artifacts have that folder, and something in it."""
+    return bool(client().list_artifacts(run.info.run_id, place))
 
 
 def part_of(name: str) -> str:
@@ -102,8 +121,8 @@ def _search_in(experiment: str, clauses: str) -> list[entities.Run]:
 
 
 def run_tags(tags: Mapping[str, str]) -> list[entities.RunTag]:
-    """Tags as a batch of records takes them."""
-    return [entities.RunTag(key, value) for key, value in tags.items()]
+    """Tags, without secrets, as a batch of records takes them."""
+    return [entities.RunTag(key, redact(value)) for key, value in tags.items()]
 
 
 def tag(run: entities.Run, tags: Mapping[str, str]) -> None:
@@ -121,7 +140,8 @@ def tag_experiment(experiment: str, tags: Mapping[str, str]) -> None:
 
 def lacking(known: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
     """The tags that are not as wanted; a description only if nobody else has written it."""
-    fresh = {key: value for key, value in wanted.items() if known.get(key) != value}
+    plain = {key: redact(value) for key, value in wanted.items()}
+    fresh = {key: value for key, value in plain.items() if known.get(key) != value}
     if NOTE in fresh:
         if not ours(known.get(NOTE), known):
             del fresh[NOTE]
@@ -150,9 +170,20 @@ def experiment_id(dataset: str) -> str:
             known = client().get_experiment_by_name(dataset)
             if known is None:
                 raise
-    if known.lifecycle_stage == entities.LifecycleStage.DELETED:
-        client().restore_experiment(known.experiment_id)
+    restore(dataset)
     return known.experiment_id
+
+
+def restore(dataset: str) -> bool:
+    """Take the dataset's experiment back from the bin; returns whether it was there.
+
+    Its runs come back with it, also those that had been deleted before.
+    """
+    known = client().get_experiment_by_name(dataset)
+    if known is None or known.lifecycle_stage != entities.LifecycleStage.DELETED:
+        return False
+    client().restore_experiment(known.experiment_id)
+    return True
 
 
 def close_orphans() -> int:
@@ -168,9 +199,15 @@ def close_orphans() -> int:
     return 0
 
 
-def run_url(experiment: str, name: str) -> str | None:
-    """The page of the current run of that variant or classifier, if the store knows one."""
-    with Guard():
+def run_url(experiment: str, name: str, guard: Guard | None = None) -> str | None:
+    """The page of the current run of that variant or classifier, if the store knows one.
+
+    With one guard for several, a store that does not answer is asked once.
+    """
+    guard = guard or Guard()
+    with guard:
+        if guard.lost:
+            return None
         found = named(experiment, name, {"current": "true"})
         for run in sorted(found, key=lambda run: run.data.tags.get("stage") == STAGES["layers"]):
             return store.run_address(run.info.experiment_id, run.info.run_id)
@@ -179,18 +216,30 @@ def run_url(experiment: str, name: str) -> str | None:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """A block without which `ae publish` cannot go on.
+    """A block without which a command cannot go on.
 
     Raises:
         UserError: If the store does not answer.
     """
     try:
         yield
+    except UserError:
+        raise
     except Exception as error:
         raise UserError(
             f"MLFLOW_TRACKING_URI: the tracking store must answer, {store.shown()} does not "
-            f"({store.first_line(error)}); start it, then run `ae publish` again"
+            f"({store.first_line(error)}); start it, then run the same again"
         ) from error
+
+
+def check_store() -> None:
+    """Make sure that the store answers.
+
+    Raises:
+        UserError: If it does not.
+    """
+    with answering():
+        client().search_experiments(max_results=1)
 
 
 def client() -> MlflowClient:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from filelock import FileLock
 
 from ae_lightning.errors import UserError
+from ae_lightning.redact import HIDDEN, redact
 from pipelines.tracking.provenance import repository_root
 
 # Read by MLflow as it is imported; what the user has set stands. MLflow's own defaults would
@@ -32,6 +33,8 @@ SETTINGS = {
 }
 for _key, _value in SETTINGS.items():
     os.environ.setdefault(_key, _value)
+if os.environ["MLFLOW_LOGGING_LEVEL"].upper() not in logging.getLevelNamesMapping():
+    os.environ["MLFLOW_LOGGING_LEVEL"] = SETTINGS["MLFLOW_LOGGING_LEVEL"]  # MLflow would not start
 logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a line per retry
 # A server of ours records, and has no use for seven more processes that judge language models.
 SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -97,7 +100,7 @@ def is_server() -> bool:
 
 def shown() -> str:
     """Address of the store, without the user and password that it may have."""
-    return re.sub(r"(?<=://)[^/@]*@", "", uri())
+    return redact(uri()).replace(f"{HIDDEN}@", "")
 
 
 def artifacts() -> str | None:
@@ -146,7 +149,16 @@ def opening(address: str) -> Iterator[None]:
 
     Two processes would both run MLflow's schema migrations on a fresh database, and MLflow tries
     one that does not answer for over a minute.
+
+    Raises:
+        UserError: the address lacks its beginning, as ``127.0.0.1:5000`` does; MLflow would make a
+            folder of that name.
     """
+    if "://" not in address and not address.startswith(("file:", "/", ".", "databricks")):
+        raise UserError(
+            "MLFLOW_TRACKING_URI: must begin with http://, https://, sqlite:/// or postgresql://, "
+            f"found {address!r}; correct it, or unset it for mlflow/mlflow.db"
+        )
     database = _database(address)
     if not database and not DATABASE.match(address):
         yield
@@ -172,7 +184,7 @@ def _try(address: str, file: Path | None) -> None:
 
 def first_line(error: Exception) -> str:
     """An error's kind and first line, short enough for one line of a terminal."""
-    return " ".join(f"{type(error).__name__}: {error}".partition("\n")[0].split())[:200]
+    return " ".join(redact(f"{type(error).__name__}: {error}").partition("\n")[0].split())[:200]
 
 
 def _database(address: str) -> Path | None:

@@ -15,6 +15,7 @@ SLURM = {
     "SLURM_PROCID": "5",
     "SLURM_LOCALID": "1",
     "SLURM_NODEID": "1",
+    "SLURM_STEP_ID": "0",
 }
 
 
@@ -82,3 +83,45 @@ def test_one_process_takes_the_first_device():
         ).single()
         expected = (one, 1, "auto", "32-true")
         assert (found.devices, found.num_nodes, found.strategy, found.precision) == expected
+
+
+@pytest.mark.parametrize("tasks", ["2", "4", "8", "64"])
+def test_tasks_that_srun_did_not_start_get_one_line_at_once(tasks):
+    alone = {name: value for name, value in SLURM.items() if name != "SLURM_STEP_ID"}
+    with pytest.raises(UserError, match=rf"^SLURM_NTASKS: {tasks} tasks .*; put srun before"):
+        settle(Environment(), alone | {"SLURM_NTASKS": tasks})
+    assert settle(Environment(), alone | {"SLURM_NTASKS": "1", "SLURM_NTASKS_PER_NODE": "1",
+                                          "SLURM_NNODES": "1"}).devices == "1"  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "placed"),
+    [
+        (SLURM | {"SLURM_NTASKS_PER_NODE": ""}, ("4", 2)),
+        (SLURM | {"SLURM_NNODES": " "}, ("4", 1)),
+        (SLURM | {"SLURM_NTASKS": ""}, ("auto", 1)),
+        (TORCHRUN | {"WORLD_SIZE": ""}, ("2", 1)),
+        (TORCHRUN | {"LOCAL_WORLD_SIZE": ""}, ("1", 6)),
+    ],
+)
+def test_an_empty_variable_is_as_an_absent_one(changes, placed):
+    found = settle(Environment(), changes)
+    assert (found.devices, found.num_nodes) == placed
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SLURM_NTASKS_PER_NODE", "4(x2)"),
+        ("SLURM_NTASKS", "many"),
+        ("SLURM_NNODES", "1-2"),
+        ("SLURM_NNODES", "0"),
+        ("SLURM_NNODES", "-1"),
+        ("LOCAL_WORLD_SIZE", "0"),
+        ("WORLD_SIZE", "1.5"),
+    ],
+)
+def test_a_variable_that_is_no_number_gets_one_line(name, value):
+    variables = (SLURM if name.startswith("SLURM") else TORCHRUN) | {name: value}
+    with pytest.raises(UserError, match=f"^{name}: must be a whole number, .* found '.*'; unset"):
+        settle(Environment(), variables)

@@ -226,9 +226,9 @@ def test_tsne_keeps_neighbours_together():
 
 def test_pictures_of_a_closed_form_have_no_curve_and_may_lack_a_class(tiny, tmp_path):
     LearningCurve().write(tmp_path / "curve.csv")
-    few = tiny.labels("test") != 2
-    np.save(tiny.folder / "test_inputs.npy", tiny.inputs("test")[few])
-    np.save(tiny.folder / "test_labels.npy", tiny.labels("test")[few])
+    images, labels = tiny.inputs("test"), tiny.labels("test")
+    for name, rows in {"inputs": images, "labels": labels}.items():
+        np.save(tiny.folder / f"test_{name}.npy", rows[labels != 2])
     measured = EncodedImages.of(pca_stack(tiny, 2), replace(tiny), ENVIRONMENT)
     baseline = Baseline({}, measured.stack)
     case = EvaluationInput(

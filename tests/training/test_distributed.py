@@ -1,6 +1,7 @@
 """Trainings in several processes, for real: on the CPU, over gloo."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -33,6 +34,7 @@ SLURM = {
     "SLURM_NTASKS_PER_NODE": "2",
     "SLURM_NNODES": "1",
     "SLURM_NODEID": "0",
+    "SLURM_STEP_ID": "0",
     "SLURM_NODELIST": "127.0.0.1",
 }
 
@@ -120,7 +122,7 @@ def test_slurm_starts_them(one: Path, tmp_path: Path) -> None:
 def killed(out: Path, rank: int, devices: str, **variables: str) -> Iterator[str]:
     """Kill a rank of a training in its fourth epoch; lines of stderr once all are gone."""
     out.mkdir(exist_ok=True)
-    options = {"AE_DEVICES": devices, "AE_TEST_DIES": f"{rank},3", **variables}
+    options = {"AE_DEVICES": devices, "AE_TEST_DIES": f"{rank},3,{signal.SIGKILL:d}", **variables}
     process = start([sys.executable, SCRIPT, str(out), "plain"], **options)
     assert process.stdout is not None
     family: list[psutil.Process] = []
@@ -128,31 +130,57 @@ def killed(out: Path, rank: int, devices: str, **variables: str) -> Iterator[str
         if "epoch 3/12" in line:
             family = [*psutil.Process(process.pid).children(recursive=True)]
             break
-    assert len(family) == int(devices) - 1
+    assert len(family) == (0 if devices == "1" else int(devices))
     began = time.monotonic()
     _, errors = process.communicate()
     _, left = psutil.wait_procs(family, timeout=BOUND)
     assert not left
     assert time.monotonic() - began < BOUND
-    assert process.returncode == (-9 if rank == 0 else 2)
+    assert process.returncode == (-9 if devices == "1" else 2)
     yield from errors.splitlines()
 
 
-@pytest.mark.parametrize(
-    ("rank", "said"),
-    [(1, "rank 1 of 2: must stay until the end, but it was ended by SIGKILL"), (0, "rank 0 of 2:")],
-)
+@pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_process_ends_the_others_and_one_process_goes_on(
-    one: Path, tmp_path: Path, rank: int, said: str
+    one: Path, tmp_path: Path, rank: int
 ) -> None:
     (line,) = killed(tmp_path, rank, "2")
-    assert line.startswith(f"ae: {said}")
+    assert line.startswith(
+        f"ae: rank {rank} of 2: must stay until the end, but it was ended by SIGKILL (memory"
+    )
+    assert "same command again" in line
     assert not (tmp_path / "plain.csv").exists()
     output = train(tmp_path, "plain", AE_DEVICES="1")
     assert "epoch 4/12" in output
     assert "epoch 3/12" not in output  # it went on, it did not begin again
     assert_same(tmp_path, one)
     assert not list((tmp_path / "resume").iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_survives_its_launcher(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, SCRIPT, str(tmp_path), "plain"]
+    process = start(command, AE_DEVICES="2", AE_TEST_DIES=f"0,3,{signal.SIGSTOP:d}")
+    assert process.stdout is not None
+    next(line for line in process.stdout if "epoch 3/12" in line)
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert len(family) == 2
+    process.send_signal(number)
+    _, errors = process.communicate()
+    _, left = psutil.wait_procs(family, timeout=BOUND)
+    assert not left
+    assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number)
+    assert errors == ""
+
+
+def test_two_machines_meet(one: Path, tmp_path: Path) -> None:
+    command = [sys.executable, SCRIPT, str(tmp_path), "dense"]
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "AE_NUM_NODES": "2"}
+    machines = [start(command, AE_DEVICES="1", NODE_RANK=str(rank), **place) for rank in range(2)]
+    for machine in machines:
+        _, errors = machine.communicate()
+        assert machine.returncode == 0, errors
+    assert_same(tmp_path, one)
 
 
 def test_two_processes_go_on_where_one_was_killed(one: Path, tmp_path: Path) -> None:

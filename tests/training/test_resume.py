@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from ae_lightning.errors import UserError
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.stack import chain_specs
 from ae_lightning.training.fit import fit
 from ae_lightning.training.module import Reconstruction
+from tests.damage import flipped
+from tests.test_files import disk_full_after
 
 EPOCHS, STEPS = 4, 3  # 96 examples in batches of 32
 
@@ -127,3 +130,52 @@ def test_other_data_begin_anew(tiny, how, monkeypatch):
     np.save(tiny.folder / "train_inputs.npy", images)
     _, steps = steps_taken(monkeypatch, lambda: train(tiny, settings))
     assert steps == 2 * STEPS
+
+
+def low_bits(content):
+    """Forty low bits of numbers all over the file."""
+    places = (len(content) * k // 40 & ~3 | 1 for k in range(1, 40))
+    return flipped(content, [8 * place + 6 for place in places])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        low_bits,
+        lambda content: flipped(content, [8 * (len(content) // 2)]),
+        lambda content: flipped(content, [8 * len(content) - 1]),
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:-32],  # as torch.save leaves it, without its digest
+        lambda content: content + b"\0",
+        lambda content: b"",
+        lambda content: b"PK\x03\x04" + bytes(500),
+        lambda content: content[:1000] + bytes(len(content) - 1000),
+    ],
+)
+def test_a_training_whose_resume_point_is_damaged_begins_anew(
+    tiny, how, tmp_path, monkeypatch, capsys, damage
+):
+    undisturbed = train(tiny, how(epochs=2, resume=tmp_path / "other"))
+    settings = how(epochs=2)
+    train_until(STEPS + 1, tiny, settings, monkeypatch)
+    (point,) = checkpoints(settings.resume)
+    point.write_bytes(damage(point.read_bytes()))
+    (again, curve), steps = steps_taken(monkeypatch, lambda: train(tiny, settings))
+    assert steps == 2 * STEPS
+    assert torch.equal(again, undisturbed[0])
+    assert curve == undisturbed[1]
+    told = f"{point}: damaged; it is removed and the training begins anew"
+    assert capsys.readouterr().err.splitlines().count(told) == 1
+    assert list(settings.resume.rglob("*")) == []
+
+
+def test_a_full_disk_at_a_resume_point_is_one_line_and_keeps_the_last_one(tiny, how, monkeypatch):
+    settings = how(epochs=4)
+    train_until(STEPS + 1, tiny, settings, monkeypatch)
+    (point,) = checkpoints(settings.resume)
+    before = point.read_bytes()
+    with disk_full_after(4096), pytest.raises(UserError) as caught:
+        train(tiny, settings)
+    assert str(caught.value).startswith(f"{point}: cannot be written (File too large); make room")
+    assert point.read_bytes() == before
+    assert checkpoints(settings.resume) == [point]

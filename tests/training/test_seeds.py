@@ -78,3 +78,22 @@ def test_layers_that_are_done_are_not_trained_again(repeated, monkeypatch):
     assert repeat_module.FITTERS is fitters
     assert torch.equal(repeated(2)[0], undisturbed)
     assert trained == ["one", "two"]
+
+
+@pytest.mark.parametrize("file", ["stack/layer-1.safetensors", "curve.csv", "stack/model.json"])
+def test_a_layer_that_is_damaged_is_trained_again(repeated, monkeypatch, tmp_path, capsys, file):
+    undisturbed = repeated(2)[0]
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(repeat_module, "FITTERS", {"autoencoder": killed})
+        with pytest.raises(KeyboardInterrupt):
+            repeated(2)
+    (layer,) = (tmp_path / "resume").glob("*/two")
+    content = bytearray((layer / file).read_bytes())
+    content[-3] ^= 2
+    (layer / file).write_bytes(content)
+    assert torch.equal(repeated(2)[0], undisturbed)
+    assert f"{layer}: damaged; it is removed" in capsys.readouterr().err

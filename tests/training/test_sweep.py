@@ -1,4 +1,5 @@
 import csv
+import shutil
 
 import numpy as np
 import pytest
@@ -225,3 +226,24 @@ def test_the_decoder_learns_only_if_it_is_asked():
         learned = {name for name, p in module.classifier.named_parameters() if p.requires_grad}
         assert any("decoder" in name for name in learned) == bool(weight)
         assert not any(p.requires_grad for p in module.teacher.parameters())
+
+
+@pytest.mark.parametrize("file", ["weights.safetensors", "epochs.csv", "sha256", None])
+def test_an_ended_run_that_is_damaged_is_taught_again(tiny, tmp_path, capsys, file):
+    settings = {"starts": ["pretrained", "random"]}
+    undisturbed, curves = run(sweep(tiny, tmp_path / "other", **settings), tmp_path / "a")
+    one = sweep(tiny, tmp_path, **settings)
+    next(one.train())  # the first run has ended, then the process is gone
+    (kept,) = (tmp_path / "resume").glob("*/pretrained-8-0")
+    if file is None:
+        shutil.rmtree(kept)
+        kept.write_text("another kind of file")
+    else:
+        content = bytearray((kept / file).read_bytes())
+        content[-9] ^= 1
+        (kept / file).write_bytes(content)
+    found, again = run(sweep(tiny, tmp_path, **settings), tmp_path / "b")
+    assert f"{kept}: damaged; it is removed" in capsys.readouterr().err
+    assert curves == again
+    for name in ("pretrained-8-0", "random-8-0"):
+        assert same(weights(undisturbed, name), weights(found, name))

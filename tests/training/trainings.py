@@ -8,7 +8,6 @@ their number.
 
 import csv
 import os
-import signal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -183,12 +182,12 @@ CASES: dict[str, Callable[[Callable[..., Fit]], Stack]] = {
 
 
 class Dies(Callback):
-    """Ends the process RANK in the midst of the epoch EPOCH of ``AE_TEST_DIES=RANK,EPOCH``."""
+    """Ends process RANK in the midst of epoch EPOCH, by ``AE_TEST_DIES=RANK,EPOCH,SIGNAL``."""
 
     def on_train_batch_start(self, trainer: Any, *_: Any) -> None:
-        rank, epoch = map(int, os.environ["AE_TEST_DIES"].split(","))
+        rank, epoch, number = map(int, os.environ["AE_TEST_DIES"].split(","))
         if trainer.global_rank == rank and trainer.current_epoch == epoch:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
 
 
 def let_it_die() -> None:

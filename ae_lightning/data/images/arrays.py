@@ -1,7 +1,11 @@
 """Image and label arrays in IDX and NPY files, opened and checked."""
 
+import glob
+import re
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ae_lightning.config.datasets import Images
+from ae_lightning.data.file_tree import printable
 from ae_lightning.data.npy_writer import ArrayFile
 from ae_lightning.data.sources import checksums
 from ae_lightning.errors import UserError
 
-IDX_UINT8 = 8
+IDX_BYTES = bytes([0, 0, 8])
+KINDS = {
+    np.lib.format.MAGIC_PREFIX: "an NPY file",
+    IDX_BYTES: "an IDX file",
+    b"PK": "an archive (zip or NPZ)",
+    b"\x1f\x8b": "compressed by gzip",
+    b"BZh": "compressed by bzip2",
+    b"\xfd7zXZ": "compressed by xz",
+    b"\x80": "a pickle",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"\x89HDF": "an HDF5 file",
+}
+"""Kinds of files that are taken for arrays, by their first bytes."""
 MOST_CLASSES = 2**16
 
 
@@ -23,26 +41,26 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     Raises:
         UserError: if the file is absent, is not IDX of bytes, or its length belies its header.
     """
-    try:
-        with path.open("rb") as file:
-            begin = np.frombuffer(file.read(4), dtype=np.uint8)
-            header = file.read(4 * int(begin[3]) if len(begin) == 4 else 0)
-    except FileNotFoundError as error:
-        raise not_found(path) from error
-    if len(begin) < 4 or begin[0] or begin[1] or begin[2] != IDX_UINT8:
+    begin = _begin(path)
+    if begin[:3] != IDX_BYTES:
         raise UserError(
-            f"{path}: must begin with 00 00 08 (IDX of bytes), "
-            f"found {begin[:3].tobytes().hex(' ')}; put an uncompressed IDX file there"
+            f"{path}: must begin with 00 00 08 (IDX of bytes), found {begin[:3].hex(' ')}"
+            f"{_kind(begin)}; put an uncompressed IDX file there"
         )
-    dimensions, length = int(begin[3]), path.stat().st_size - 4 - len(header)
+    with path.open("rb") as file:
+        header = file.read(4 + 4 * begin[3] if len(begin) > 3 else 0)[4:]
+    length = path.stat().st_size - 4 - len(header)
     shape = tuple(np.frombuffer(header[: len(header) // 4 * 4], dtype=">u4").tolist())
-    if len(shape) != dimensions or length != int(np.prod(shape)):
+    if not shape or len(header) != 4 * begin[3] or length != prod(shape):
         raise UserError(
             f"{path}: header promises {list(shape)} bytes, found {length}; fetch it again"
         )
-    if not length:
-        return np.zeros(shape, dtype=np.uint8)
-    return np.memmap(path, dtype=np.uint8, mode="r", offset=4 + len(header), shape=shape)
+    try:
+        if not length:
+            return np.zeros(shape, dtype=np.uint8)
+        return np.memmap(path, dtype=np.uint8, mode="r", offset=4 + len(header), shape=shape)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be mapped ({error}); write it anew") from error
 
 
 def read_npy(path: Path) -> NDArray[Any]:
@@ -51,24 +69,44 @@ def read_npy(path: Path) -> NDArray[Any]:
     Raises:
         UserError: if the file is absent, or is no whole NPY file of numbers.
     """
+    begin = _begin(path)
     try:
-        array = np.load(path, mmap_mode="r")
-    except FileNotFoundError as error:
-        raise not_found(path) from error
-    except (OSError, ValueError, EOFError) as error:
+        if not begin.startswith(np.lib.format.MAGIC_PREFIX):
+            raise ValueError(f"what begins with {begin.hex(' ') or 'nothing'}{_kind(begin)}")
+        return np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # NumPy reads the header as Python, which may fail in any way
         reason = " ".join(str(error).split())
         raise UserError(
-            f"{path}: must be a whole NPY file of numbers ({reason}); write it by numpy.save"
+            f"{path}: must be an array that numpy.save wrote, found {reason}; write it again"
         ) from error
-    if not isinstance(array, np.ndarray):
-        raise UserError(f"{path}: must be an NPY file, found an archive; write it by numpy.save")
-    return array
+
+
+def _begin(path: Path) -> bytes:
+    """The first bytes of a file, which must be one: a pipe would be waited for."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UserError(f"{path}: must be a file, found something else; put a file there")
+        with path.open("rb") as file:
+            return file.read(8)
+    except FileNotFoundError as error:
+        raise not_found(path) from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); mend it") from error
+
+
+def _kind(begin: bytes) -> str:
+    """What a file is by its first bytes, as an insertion; empty if they say nothing."""
+    return next((f", {kind}" for magic, kind in KINDS.items() if begin.startswith(magic)), "")
 
 
 def not_found(path: Path) -> UserError:
-    """The error for raw data that is absent."""
+    """The error for raw data that is absent; names a file that it may be in."""
     known = path.parent.name in checksums.DATASETS
     advice = f"run: ae fetch {path.parent.name}" if known else "put it there or correct the path"
+    name = re.split(r"-idx|\.npy", path.name)[0]
+    near = sorted(each.name for each in path.parent.glob(f"{glob.escape(name)}*"))
+    if near and path.name not in near:
+        advice = f"there is {printable(near[0])}: unpack or convert it, or {advice}"
     return UserError(f"{path}: not found; {advice}")
 
 
@@ -137,7 +175,7 @@ def open_parts(dataset: Images) -> dict[str, ImageSplit]:
 def _open(folder: Path, part: str, style: Format) -> ImageSplit:
     images, labels = (ArrayFile(folder / name, style.read) for name in style.files[part])
     count, shape = _images(images)
-    if not labels.path.exists():
+    if not labels.path.exists() and not labels.path.is_symlink():
         return ImageSplit(images, None, count, shape, 0)
     return ImageSplit(images, labels, count, shape, _classes(labels, count, part))
 

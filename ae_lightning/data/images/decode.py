@@ -3,15 +3,18 @@
 A file that Pillow cannot read gives an error of one line: which file, and why.
 """
 
+import re
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from ae_lightning.data.images.whole_pixels import mended
 from ae_lightning.errors import UserError
 
 with suppress(ModuleNotFoundError):
@@ -31,6 +34,8 @@ SUFFIXES = frozenset(
 """Suffixes of pictures in a folder: raster formats that Pillow reads, and HEIC, for which it needs
 the extra ``heic``, so that without it they are counted and not overlooked."""
 HEIC = {".heic", ".heif"}
+BEGINNINGS = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF.{4}WEBP", re.DOTALL)
+"""First bytes of pictures whose suffix may be missing or another's: PNG, JPEG, GIF, WebP."""
 
 VECTORS = ("EPS", "WMF")
 """Drawings without pixels: Pillow would start another program to paint them."""
@@ -42,9 +47,10 @@ CUSTOMARY = {"I": (255, 65535), "F": (1, 255, 65535)}
 def read_picture(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Read a picture as bytes of ``shape``, ``(height, width)`` grey or ``(height, width, 3)`` RGB.
 
-    It is turned upright as its EXIF data say, its transparent parts become white, its range 0..255
-    (:func:`shallow`), and of an animation its first frame is taken. Then it is scaled, antialiased,
-    to just cover ``shape``, and cut to it around the centre.
+    Its kind is told by its contents; broken metadata and a missing end behind the last pixel are
+    passed over. It is turned upright as its EXIF data say, its transparent parts become white, its
+    range 0..255 (:func:`shallow`), and of an animation its first frame is taken. Then it is scaled,
+    antialiased, to just cover ``shape``, and cut to it around the centre.
 
     Raises:
         UserError: the file is absent, no file, empty, no picture, incomplete, or too large.
@@ -53,7 +59,7 @@ def read_picture(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata: the pixels are what counts
-            return _read(path, (shape[1], shape[0]), "RGB" if len(shape) == 3 else "L")
+            return _read_anyway(path, (shape[1], shape[0]), "RGB" if len(shape) == 3 else "L")
     except Image.DecompressionBombError as error:
         pixels = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise _unreadable(path, f"of at most {pixels:,} pixels", "more", "make it smaller") from (
@@ -67,6 +73,19 @@ def read_picture(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     except Exception as error:  # decoders that meet a broken file raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise _unreadable(path, "that is whole", f"a broken one ({reason})") from error
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture by its suffix or, with another or none, by its first bytes."""
+    return path.suffix.lower() in SUFFIXES or _begins_as_picture(path)
+
+
+def _begins_as_picture(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return bool(BEGINNINGS.match(file.read(12)))
+    except OSError:
+        return False
 
 
 def read_pictures(
@@ -99,7 +118,22 @@ def _unreadable(path: Path, rule: str, found: str, remedy: str = "replace the fi
     return UserError(f"{path}: must be a picture {rule}, found {found}; {remedy}")
 
 
-def _read(path: Path, size: tuple[int, int], mode: str) -> NDArray[np.uint8]:
+def _read_anyway(path: Path, size: tuple[int, int], mode: str) -> NDArray[np.uint8]:
+    """Read a picture; where only its metadata or its end are broken, without them."""
+    try:
+        return _read(path, size, mode)
+    except Image.DecompressionBombError:
+        raise
+    except Exception as error:
+        if isinstance(error, UnidentifiedImageError) and not _begins_as_picture(path):
+            raise
+        with suppress(Exception):
+            if (pixels := mended(path.read_bytes())) is not None:
+                return _read(BytesIO(pixels), size, mode)
+        raise
+
+
+def _read(path: Path | BytesIO, size: tuple[int, int], mode: str) -> NDArray[np.uint8]:
     with Image.open(path) as picture:
         if picture.format in VECTORS:
             raise UnidentifiedImageError

@@ -1,6 +1,5 @@
 """Preparation of image files as arrays: read in parallel, written one after another."""
 
-import csv
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ae_lightning.config.datasets import ImageFolder
+from ae_lightning.data.file_tree import printable
 from ae_lightning.data.images.decode import read_pictures
 from ae_lightning.data.images.folder import Listing, Rows, list_images, split_rows
 from ae_lightning.data.images.prepare_arrays import (
@@ -23,6 +23,7 @@ from ae_lightning.data.images.prepare_arrays import (
 from ae_lightning.data.npy_writer import rows_in_block, write_blocks
 from ae_lightning.data.parallel import Map, workers
 from ae_lightning.errors import UserError
+from ae_lightning.files import csv_table
 
 FILES = 64  # at most, that a process reads at a time
 
@@ -43,7 +44,7 @@ def write_folder(
     rows = split_rows(dataset, listing, f"params.yaml: datasets.{name}")
     count, step = sum(map(len, rows.values())), min(FILES, rows_in_block(dataset.shape))
     share = min(processes or os.cpu_count() or 1, -(-count // step))
-    skipped: dict[str, str] = {}
+    skipped = dict(listing.left_out)
     with workers(share) as map_, progress(name, count) as advance:
         for split, drawn in rows.items():
             files = [listing.files[row] for row in drawn]
@@ -53,7 +54,9 @@ def write_folder(
                 raise _none_left(dataset.path, split, files[0], skipped)
             rows[split] = drawn[[file not in skipped for file in files]]
             _write_rows(folder, split, rows[split], listing)
-    _write_skipped(folder / "skipped.csv", skipped)
+    with csv_table(folder / "skipped.csv", ("file", "reason")) as add:
+        for row in sorted(skipped.items()):
+            add(row)
     counts = {split: len(read) for split, read in rows.items()}
     meta = {"kind": dataset.kind, "shape": dataset.shape, "classes": listing.classes}
     write_meta(folder, meta | {"images": counts, "skipped": len(skipped)})
@@ -77,8 +80,8 @@ def _images(
 
 def _none_left(path: Path, split: str, file: str, skipped: Mapping[str, str]) -> UserError:
     return UserError(
-        f"{path}: no image of the {split} part can be read; the first is {file}, which "
-        f"{skipped[file]}"
+        f"{path}: no image of the {split} part can be read; the first is {printable(file)}, which "
+        f"{skipped[file]}; put readable ones there"
     )
 
 
@@ -89,11 +92,3 @@ def _write_rows(folder: Path, split: str, rows: Rows, listing: Listing) -> None:
         write_blocks(folder / f"{split}_labels.npy", [labels], (), dtype)
     with (folder / f"{split}_files.jsonl").open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(json.dumps(listing.files[row]) + "\n" for row in rows)
-
-
-def _write_skipped(path: Path, skipped: Mapping[str, str]) -> None:
-    # A file's name may be no UTF-8; in a table for people it need not be recovered.
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["file", "reason"])
-        table.writerows(sorted(skipped.items()))

@@ -12,6 +12,8 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from errno import ENOSPC
+from os import strerror
 from pathlib import Path
 
 from rich.console import Console
@@ -45,6 +47,8 @@ def fetch(names: Sequence[str] = (), root: Path = Path("data"), progress: bool =
     chosen = {name: dataset(name) for name in names or DATASETS}
     with progress_bar(progress) as bar:
         for name, wanted in chosen.items():
+            with suppress(OSError), _swept((root / name).resolve().parent):
+                pass
             if wanted.problem(root / name) is None:
                 bar.console.print(f"{name}: there ({wanted})")
                 continue
@@ -57,10 +61,9 @@ def fetch(names: Sequence[str] = (), root: Path = Path("data"), progress: bool =
                     "`dvc pull`"
                 ) from error
             except OSError as error:
-                reason = error.strerror or error
                 raise UserError(
-                    f"{root / name}: cannot write there ({reason}); make room, or make the folder "
-                    f"writable, and run `ae fetch {name}` again"
+                    f"{root / name}: cannot write there ({error.strerror or error}); make room, or "
+                    f"make the folder writable, and run `ae fetch {name}` again"
                 ) from error
 
 
@@ -119,6 +122,9 @@ def _filled(source: Source, wanted: RawDataset, partial: Path, bar: Progress) ->
         if error.errno in DISK_ERRORS:
             raise
         raise SourceError(str(error)) from error
+    except SourceError:
+        _check_room(partial, wanted)
+        raise
     except (KeyError, ValueError) as error:
         raise SourceError(f"not what was expected: {error}") from error
     finally:
@@ -126,6 +132,17 @@ def _filled(source: Source, wanted: RawDataset, partial: Path, bar: Progress) ->
     if problem := wanted.problem(folder):
         raise SourceError(problem.removeprefix(f"{folder}{os.sep}"))
     return folder
+
+
+def _check_room(folder: Path, wanted: RawDataset) -> None:
+    """Tell a source that failed for want of room, which another program says badly or not at all.
+
+    Raises:
+        OSError: there is no room for what is wanted, or none at all.
+    """
+    (folder / "room").write_bytes(bytes(2**20))
+    if shutil.disk_usage(folder).free < sum(file.size for file in wanted.files.values()):
+        raise OSError(ENOSPC, f"{strerror(ENOSPC)}: {wanted}")
 
 
 def _move(folder: Path, target: Path, files: Mapping[str, Checksum]) -> None:
@@ -138,9 +155,9 @@ def _move(folder: Path, target: Path, files: Mapping[str, Checksum]) -> None:
 @contextmanager
 def _partial(parent: Path) -> Iterator[Path]:
     """A folder beside the data that lasts as long as the block."""
-    _sweep(parent)
-    folder = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=parent))
-    handle = _lock(folder)
+    with _swept(parent):
+        folder = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=parent))
+        handle = _lock(folder)
     try:
         yield folder
     finally:
@@ -148,13 +165,19 @@ def _partial(parent: Path) -> Iterator[Path]:
         os.close(handle)
 
 
-def _sweep(parent: Path) -> None:
-    """Remove what killed processes left: folders that nobody holds, and not made this minute."""
-    for left in parent.glob(f"{PARTIAL}*"):
-        with suppress(OSError):
-            if time.time() - left.stat().st_mtime > 60:
+@contextmanager
+def _swept(parent: Path) -> Iterator[None]:
+    """Without what killed processes left, folders that nobody holds; others wait for the block."""
+    handle = os.open(parent, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        for left in parent.glob(f"{PARTIAL}*"):
+            with suppress(OSError):
                 os.close(_lock(left))
                 shutil.rmtree(left)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _lock(folder: Path) -> int:

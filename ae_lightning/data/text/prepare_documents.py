@@ -1,7 +1,7 @@
 """Preparation of raw documents as bags of words, token sequences and labels on disk."""
 
-import csv
 import json
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import save_npz
 
+from ae_lightning.artifacts import PREPARED
 from ae_lightning.config.datasets import Documents
 from ae_lightning.data.text import tokenize
 from ae_lightning.data.text.bag_of_words import bags
+from ae_lightning.data.text.readers import Remark
 from ae_lightning.data.text.sequences import sequences
 from ae_lightning.data.text.vocabulary import (
     NO_COLUMN,
@@ -27,8 +29,10 @@ from ae_lightning.data.text.vocabulary import (
     train_and_test,
 )
 from ae_lightning.errors import UserError
+from ae_lightning.files import csv_table
 
 SPLITS = ("train", "validation", "test")
+PROBLEMS = "problems.csv"
 BLOCK = 1024  # documents whose labels are dense in memory at a time
 
 
@@ -48,11 +52,11 @@ def write_documents(name: str, dataset: Documents, folder: Path) -> None:
     """Write the prepared files of ``dataset`` into ``folder`` and print what was left out.
 
     Raises:
-        UserError: a document cannot be read, ids repeat, a date is missing, no term is left, or
-            nothing would remain to train on or to test.
+        UserError: no document can be read, no term is left, or nothing would remain to train on or
+            to test.
     """
     where = f"params.yaml: datasets.{name}"
-    raw = collect(dataset, folder / "records.partial", where)
+    raw, problems = _collected(dataset, folder)
     train, test = train_and_test(dataset, raw.days, where)
     frequent = _frequent(raw, train, dataset, where)
     terms, words = sorted(frequent[: dataset.vocabulary]), frequent[: dataset.words]
@@ -77,8 +81,30 @@ def write_documents(name: str, dataset: Documents, folder: Path) -> None:
         "queries": dataset.queries,
         "unknown_labels": unknown,
     }
+    if problems[True]:
+        meta["unreadable"] = problems[True]
     _write_json(folder / "meta.json", meta)
     print(_summary(name, dataset, meta, len(raw.days)))
+    if problems:
+        print(
+            f"{name}: {problems[True]:,} unreadable and left out, {problems[False]:,} in a guessed "
+            f"encoding; listed in {PREPARED / name / PROBLEMS}"
+        )
+
+
+def _collected(dataset: Documents, folder: Path) -> tuple[RawDocuments, Counter[bool]]:
+    """All documents, and how many were left out (True) and read by a guess (False), as listed."""
+    problems = Counter[bool]()
+    with csv_table(folder / PROBLEMS, ("place", "left_out", "problem")) as add:
+
+        def remark(found: Remark) -> None:
+            problems[found.left_out] += 1
+            add((found.place, "yes" if found.left_out else "no", found.reason))
+
+        raw = collect(dataset, folder / "records.partial", remark)
+    if not problems:
+        (folder / PROBLEMS).unlink()
+    return raw, problems
 
 
 def _frequent(raw: RawDocuments, train: Rows, dataset: Documents, where: str) -> list[str]:
@@ -140,13 +166,11 @@ def _write_records(
     with ExitStack() as stack:
         paths = [folder / f"{split}_documents.jsonl" for split in SPLITS]
         files = [stack.enter_context(path.open("wb")) for path in paths]
-        skipped = (folder / "skipped.csv").open("w", encoding="utf-8", newline="")
-        table = csv.writer(stack.enter_context(skipped), lineterminator="\n")
-        table.writerow(["split", "id", "terms"])
+        skip = stack.enter_context(csv_table(folder / "skipped.csv", ("split", "id", "terms")))
         lines = stack.enter_context(raw.records.open("rb"))
         for line, target, terms in zip(lines, targets, plan.terms, strict=True):
             if target >= len(SPLITS):
-                table.writerow([SPLITS[target - len(SPLITS)], json.loads(line)["id"], terms])
+                skip((SPLITS[target - len(SPLITS)], json.loads(line)["id"], terms))
             elif target >= 0:
                 files[target].write(line)
     raw.records.unlink()

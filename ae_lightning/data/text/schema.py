@@ -1,7 +1,9 @@
 """A document, and its construction from a JSON object or a row of a table."""
 
 import datetime
+import functools
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +15,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document: ``text`` is what models get, ``place`` where it was read."""
+    """A document: ``text`` is what models get, ``place`` where it was read.
+
+    ``date`` is the day that ``given_date`` says, None if it says none.
+    """
 
     id: str
     title: str
@@ -21,67 +26,69 @@ class Document:
     date: datetime.date | None = None
     labels: tuple[str, ...] = ()
     place: str = ""
+    given_date: Any = None
+
+
+@functools.cache
+def used(columns: Columns) -> dict[str, str]:
+    """Names of the columns that are read, by field."""
+    return columns.model_dump(exclude={"separator"}, exclude_none=True)
 
 
 def document(row: Row, columns: Columns, number: int, place: str) -> Document:
     """The document in ``row``; one without an id is called by ``number``.
 
     Raises:
-        UserError: the text's column is missing, or a part is not of its type.
+        UserError: the text's column is missing, or a part is not of its type; without the place.
     """
     if columns.text not in row:
-        raise missing_column(place, "text", columns, set(row))
-    title = _string(_given(row, columns.title, ""), columns.title, place)
-    body = _string(row[columns.text], columns.text, place)
+        raise UserError(missing_column("text", columns, set(row)))
+    parts = {field: row.get(column) for field, column in used(columns).items()}
+    names, date = parts.get("labels"), parts.get("date")
+    id_, title, text = (
+        _text(parts.get(field), f"{getattr(columns, field)} must be text or a number")
+        for field in ("id", "title", "text")
+    )
+    rule = f"{columns.labels} must be text, a number or a list of them"
+    labels = [_text(name, rule) for name in (names if isinstance(names, list) else [names])]
     return Document(
-        id=_id(_given(row, columns.id, number), columns.id, place),
+        id=id_ or str(number),
         title=title,
-        text=f"{title}\n{body}",
-        date=_date(_given(row, columns.date, None), columns.date, place),
-        labels=_labels(_given(row, columns.labels, []), columns.labels, place),
+        text=f"{title}\n{text}",
+        date=_day(date),
+        labels=unique_labels(labels),
         place=place,
+        given_date=date,
     )
 
 
-def missing_column(place: str, field: str, columns: Columns, there: set[str]) -> UserError:
-    """The error for a column that is not ``there``."""
+def missing_column(field: str, columns: Columns, there: set[str]) -> str:
+    """The rule that is broken where a column is not ``there``."""
     names = ", ".join(map(repr, sorted(there))) or "none"
-    return UserError(
-        f"{place}: must have a column {getattr(columns, field)!r}, found {names}; "
+    return (
+        f"must have a column {getattr(columns, field)!r}, found {names}; "
         f"name the right one in params.yaml under columns.{field}"
     )
 
 
-def _given(row: Row, column: str, default: Any) -> Any:
-    value = row.get(column)
-    return default if value is None or value == "" else value
+def _text(value: Any, rule: str) -> str:
+    """The text of a string, a number or a truth value; empty for null and NaN, a gap of pandas'.
+
+    Gaps make whole numbers floats as well, so 1.0 is "1".
+    """
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, str | int | float):
+        raise UserError(f"{rule}, found {shown(value)}; correct it")
+    return whole(value if isinstance(value, str) else json.dumps(value))
 
 
-def _string(value: Any, column: str, place: str) -> str:
-    if not isinstance(value, str):
-        raise _wrong(place, column, "a string", value)
-    return whole(value)
-
-
-def _id(value: Any, column: str, place: str) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise _wrong(place, column, "a string or a whole number", value)
-    return whole(str(value))
-
-
-def _date(value: Any, column: str, place: str) -> datetime.date | None:
-    try:
-        return None if value is None else datetime.datetime.fromisoformat(value.strip()).date()
-    except (AttributeError, ValueError) as error:
-        form = "a date like 1987-04-07 or 1987-04-07T12:30:00"
-        raise _wrong(place, column, form, value) from error
-
-
-def _labels(value: Any, column: str, place: str) -> tuple[str, ...]:
-    names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise _wrong(place, column, "a string or a list of strings", value)
-    return unique_labels(names)
+def _day(value: Any) -> datetime.date | None:
+    with suppress(ValueError):
+        return datetime.datetime.fromisoformat(str(value).strip()).date()
+    return None
 
 
 def unique_labels(names: list[str]) -> tuple[str, ...]:
@@ -92,10 +99,6 @@ def unique_labels(names: list[str]) -> tuple[str, ...]:
 def whole(text: str) -> str:
     """``text`` with ``?`` for half a surrogate pair, which a cut emoji leaves and no file takes."""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _wrong(place: str, column: str, rule: str, value: Any) -> UserError:
-    return UserError(f"{place}: {column} must be {rule}, found {shown(value)}; correct it")
 
 
 def shown(value: Any) -> str:

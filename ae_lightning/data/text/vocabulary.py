@@ -9,7 +9,7 @@ numbers to columns of a bag or to ids in a sequence.
 import heapq
 import json
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ae_lightning.config.datasets import Documents
-from ae_lightning.data.text.readers import read
+from ae_lightning.data.text.readers import Remark, read, refuse
 from ae_lightning.data.text.schema import Document
 from ae_lightning.data.text.tokenize import RaggedArray, WordIndexer, tokenize
 from ae_lightning.errors import UserError
@@ -46,56 +46,31 @@ class RawDocuments:
     records: Path
 
 
-def collect(dataset: Documents, records: Path, where: str) -> RawDocuments:
-    """Read and tokenise all documents; ``where`` the dataset stands in params.yaml.
+def collect(
+    dataset: Documents, records: Path, remark: Callable[[Remark], None] = refuse
+) -> RawDocuments:
+    """Read and tokenise all documents; ``remark`` hears of those left out (:func:`read`).
 
     Raises:
-        UserError: a document cannot be read, lacks the date to split by, or has another's id.
+        UserError: no document can be read, or a column is missing.
     """
-    tokens, labels, days, hashes = WordIndexer(), WordIndexer(), array("i"), array("q")
+    tokens, labels, days = WordIndexer(), WordIndexer(), array("i")
     with records.open("w", encoding="utf-8", newline="\n") as file:
-        for document in _dated(dataset, where):
+        for document in read(dataset.path, dataset.columns, remark, dated=bool(dataset.until)):
             tokens.add(tokenize(document.text, dataset.stop_words))
             labels.add(document.labels)
             days.append(document.date.toordinal() if document.date else 0)
-            hashes.append(hash(document.id))
             file.write(json.dumps(_record(document), ensure_ascii=False) + "\n")
-    _check_ids(dataset, np.frombuffer(hashes, dtype=np.int64))
     ordinals = np.frombuffer(days, dtype=np.int32)
     return RawDocuments(
         tokens.ragged(), tokens.numbers, labels.ragged(), labels.numbers, ordinals, records
     )
 
 
-def _dated(dataset: Documents, where: str) -> Iterator[Document]:
-    for document in read(dataset.path, dataset.columns):
-        if dataset.until and document.date is None:
-            raise UserError(
-                f"{document.place}: must have a date as {where}.until splits by date, found none; "
-                "add the date, set columns.date or remove until"
-            )
-        yield document
-
-
 def _record(document: Document) -> dict[str, Any]:
     day = document.date and document.date.isoformat()
     labels = list(document.labels)
     return {"id": document.id, "title": document.title, "date": day, "labels": labels}
-
-
-def _check_ids(dataset: Documents, hashes: NDArray[np.int64]) -> None:
-    """Check that ids are unique by 8-byte hashes; only where these repeat are ids compared."""
-    values, counts = np.unique(hashes, return_counts=True)
-    suspects = set(values[counts > 1].tolist())
-    places: dict[str, str] = {}
-    for document in read(dataset.path, dataset.columns) if suspects else ():
-        if hash(document.id) in suspects:
-            if document.id in places:
-                raise UserError(
-                    f"{document.place}: an id must be of one document only, found "
-                    f"{document.id!r} as in {places[document.id]}; make them differ"
-                )
-            places[document.id] = document.place
 
 
 def train_and_test(dataset: Documents, days: NDArray[np.int32], where: str) -> tuple[Rows, Rows]:

@@ -19,6 +19,7 @@ from ae_lightning.evaluation.figures.documents import (
 )
 from ae_lightning.evaluation.figures.embedding import Plane
 from ae_lightning.evaluation.figures.image_pages import embedding
+from ae_lightning.evaluation.results import look_up
 from ae_lightning.training.curve import LearningCurve
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ def document_pictures(
     classes = collection.corpus.data.classes
     labels = collection.labels.get("test", np.zeros((len(points), 0), dtype=bool))[: len(points)]
     drawn = {"codes": topics(points, labels, classes, f"{name}: {title}")}
-    if collection.labels:
-        drawn["precision_recall"] = precision_recall(beside_baselines(name, metrics))
+    if curves := beside_baselines(name, metrics):
+        drawn["precision_recall"] = precision_recall(curves)
     if learned := LearningCurve.read(curve).columns:
         drawn["learning_curves"] = plots.learning_curves({name: learned}, "val/loss", NATS)
     chosen = main_columns(labels)
@@ -46,10 +47,15 @@ def document_pictures(
 
 
 def beside_baselines(name: str, metrics: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
-    """Precision by recall of a variant and, under their own names, of what it is compared with."""
-    size = metrics["code"]["size"]
-    baselines = {
-        f"lsa-{size}" if other == "lsa" else other: found["retrieval"]["precision_at_recall"]
-        for other, found in metrics["baseline"].items()
+    """Precision by recall of a variant and, under their own names, of what it is compared with.
+
+    {} without labels; those are left out for which it could not be measured.
+    """
+    lsa = f"lsa-{metrics['code']['size']}"
+    baselines = metrics["baseline"].items()
+    compared = {lsa if other == "lsa" else other: found for other, found in baselines}
+    curves = {
+        label: look_up(found, "retrieval.precision_at_recall")
+        for label, found in (compared | {name: metrics}).items()
     }
-    return baselines | {name: metrics["retrieval"]["precision_at_recall"]}
+    return {label: curve for label, curve in curves.items() if curve}

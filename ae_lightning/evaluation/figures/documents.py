@@ -143,7 +143,7 @@ def _draw_topics(
 def _limit(axes: Axes, name: str, values: Floats) -> Floats:
     """End an axis before its tails where they would squash the middle; the values, moved inside."""
     ends = np.quantile(values, (TAIL, 1 - TAIL))
-    if np.ptp(values) <= FAR * np.ptp(ends):
+    if np.ptp(values) <= FAR * np.ptp(ends) or not np.ptp(ends):
         return values
     label = f"{2 * TAIL:.0%} beyond, drawn on the border"
     axes.set(**{f"{name}lim": ends, f"{name}label": label})

@@ -69,7 +69,7 @@ def sheet(images: Floats, shape: tuple[int, ...]) -> Image.Image:
     """One picture of ``(rows, columns, features)`` in [0, 1], the first row at the bottom."""
     whole = tile(images[::-1].reshape(*images.shape[:2], *shape), 0)
     whole = whole[..., 0] if whole.shape[2:] == (1,) else whole
-    return Image.fromarray((whole.clip(0, 1) * 255).round().astype(np.uint8))
+    return Image.fromarray((np.nan_to_num(whole).clip(0, 1) * 255).round().astype(np.uint8))
 
 
 def wide_grid(stack: Stack, codes: Floats) -> Grid:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
@@ -29,6 +30,9 @@ TSNE_EXAMPLES = POINTS
 
 TSNE_STEPS = 500
 """Half of scikit-learn's: the picture of so few points hardly changes afterwards."""
+
+START = 1e-4
+"""Standard deviation of the points that t-SNE starts with, along PCA's first direction."""
 
 PLOTTED = 5000
 
@@ -111,18 +115,29 @@ PAGES: tuple[Page, ...] = (reconstructions, codes, learning)
 
 
 def embedding(codes: NDArray[Any], what: str = "images") -> tuple[NDArray[Any], str]:
-    """Points ``(examples, 2)`` to draw: 2-D codes themselves, t-SNE of a part of longer ones.
+    """Points ``(examples, 2)`` to draw: codes of one or two numbers, t-SNE of some longer ones.
 
     Their title says how many of ``what`` they are. t-SNE runs on one core: on so few points more
-    of them mostly wait for each other, and sums in another order would be another picture.
+    of them mostly wait for each other, and sums in another order would be another picture. Codes
+    that are all alike are one point: the start by PCA, scikit-learn's own, would divide by 0.
     """
-    if codes.shape[1] == 2:
-        return codes[:PLOTTED], f"2-D codes of {min(PLOTTED, len(codes)):,} test {what}"
-    part = codes[:TSNE_EXAMPLES]
-    tsne = TSNE(random_state=0, init="pca", perplexity=min(30, len(part) / 4), max_iter=TSNE_STEPS)
+    size = codes.shape[1]
+    if size <= 2:
+        points = np.pad(codes[:PLOTTED], ((0, 0), (0, 2 - size)))
+        return points, f"{size}-D codes of {len(points):,} test {what}"
+    part = codes[:TSNE_EXAMPLES].astype(np.float32, copy=False)
+    title = f"t-SNE of the codes of {len(part):,} test {what}"
+    if len(part) < 2:
+        return np.zeros((len(part), 2)), title
     with threadpool_limits(1):
-        points = tsne.fit_transform(part)
-    return points, f"t-SNE of the codes of {len(part):,} test {what}"
+        start = PCA(2, random_state=0).fit_transform(part)
+        if not (spread := start[:, 0].std()) > 0:
+            return np.zeros_like(start), f"{title}, all alike"
+        start = start / spread * START
+        tsne = TSNE(
+            random_state=0, init=start, perplexity=min(30, len(part) / 4), max_iter=TSNE_STEPS
+        )
+        return tsne.fit_transform(part), title
 
 
 def _restored(stack: Stack, images: torch.Tensor) -> NDArray[Any]:

@@ -169,7 +169,9 @@ def _by_strength(errors: Mapping[str, float], what: str) -> tuple[list[float], l
 
 
 def _log_errors(axes: Axes) -> None:
-    """A logarithmic vertical axis with as many plain numbers as have room."""
+    """A logarithmic vertical axis with as many plain numbers as have room, if any is above 0."""
+    if axes.dataLim.minposy == np.inf:
+        return
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     subs = (1, 1.5, 2, 2.5, 3, 4, 5, 7) if high / low < WIDE else (1, 2, 5)

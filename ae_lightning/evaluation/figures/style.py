@@ -65,7 +65,7 @@ def show_rows(
 def show(axes: Axes, picture: Floats, greys: Any, **how: Any) -> None:
     """Draw a picture ``(height, width)`` in ``greys``, or with colours last as it is, 0 to 1."""
     if picture.ndim == 3:
-        picture = picture.clip(0, 1)  # matplotlib would, with a warning
+        picture = np.nan_to_num(picture).clip(0, 1)  # matplotlib would, with a warning
     axes.imshow(picture, cmap=greys, vmin=0, vmax=1, **how)
 
 

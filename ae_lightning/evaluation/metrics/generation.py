@@ -80,7 +80,7 @@ def nearest(measured: EncodedImages, queries: Tensor) -> NearestImages:
     Exact; ``queries`` is ``(queries, features)``.
     """
     closest = torch.full((len(queries),), torch.inf)
-    found = torch.empty_like(queries)
+    found = torch.zeros_like(queries)
     for block in _blocks(measured):
         # Without the queries' own squares, which change no order.
         value, place = (block.square().sum(1) - 2 * queries @ block.T).min(1)

@@ -16,8 +16,11 @@ def medians(codes: NDArray[Any]) -> Floats:
     """Thresholds ``(K,)`` that halve each number of the codes ``(N, K)`` as evenly as they can.
 
     Half-way between the two neighbouring values nearest to the median. The median itself would
-    lose a bit where many documents share one value, as in a code that is binary already.
+    lose a bit where many documents share one value, as in a code that is binary already. A single
+    code is its own threshold.
     """
+    if len(codes) < 2:
+        return codes[0].astype(np.float64)
     ordered = np.sort(codes, axis=0).astype(np.float64)
     below = np.arange(1, len(codes))[:, None]
     unevenness = np.where(ordered[1:] > ordered[:-1], np.abs(below - len(codes) / 2), np.inf)

@@ -10,7 +10,8 @@ from rich.table import Column
 
 from ae_lightning.artifacts import ARTIFACTS
 from ae_lightning.data.images.decode import SUFFIXES
-from ae_lightning.data.text.readers import lines
+from ae_lightning.data.text.encoding import read_text
+from ae_lightning.data.text.readers import guesses
 from ae_lightning.errors import UserError
 from ae_lightning.search.documents import DocumentIndex, Hit, listed
 from pipelines.cli.search.query import Query
@@ -52,19 +53,16 @@ def query(words: Sequence[str], file: Path | None) -> str:
     """The text that is searched for.
 
     Raises:
-        UserError: there are both words and a file, or neither, or the file is not UTF-8 text.
+        UserError: there are both words and a file, or neither, or the file is no text.
     """
     if bool(words) == bool(file):
         found = "both" if words else "neither"
         raise UserError(f"search: needs a query or --file, found {found}; give one of them")
     if file is None:
         return " ".join(words)
-    try:
-        text = "".join(line for _, line in lines(file))
-    except OSError as error:
-        raise UserError(
-            f"{file}: cannot be read ({error.strerror}); name a UTF-8 text file"
-        ) from error
+    text, encoding = read_text(file)
+    for remark in guesses(file, encoding):
+        print(f"ae: {remark.place}: {remark.reason}", file=sys.stderr)
     if not text.strip():
         raise UserError(f"{file}: must have the text to search for, found none; fill it")
     return text

@@ -152,7 +152,7 @@ def _draw(asked: Query, index: ImageIndex, answers: Sequence[QueryResult]) -> No
     ]
     title = f"{asked.variant}: nearest of {len(index.codes):,} images of {asked.data.folder.name}"
     with replaced_file(asked.montage) as partial:
-        montage(title, rows, len(answers)).save(partial, format="PNG")
+        montage(title, rows, len(answers)).savefig(partial, format="png")
 
 
 def _caption(hit: ImageHit) -> list[str]:

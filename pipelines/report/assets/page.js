@@ -143,12 +143,17 @@ const planes = Object.keys(data.planes);
 options(find("#plane-variant"), planes, "pca-2");
 options(find("#plane-beside"), planes, "deep-2");
 
+/* Plotly reads markup in names and titles; so a name's own is spelt out. */
+function plain(text) { return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;"); }
+
+function className(plane, label) { return plane.classes[label] ?? (plane.classes.length ? "another or none" : "all"); }
+
 function traces(plane) {
   const classes = [-1, ...plane.classes.keys()].filter((label) => plane.labels.includes(label));  // the rest lies beneath
   return classes.map((label) => {
     const places = plane.labels.flatMap((one, place) => (one === label ? [place] : []));
     return {
-      type: "scatter", mode: "markers", name: plane.classes[label] ?? (plane.classes.length ? "another or none" : "all"),
+      type: "scatter", mode: "markers", name: plain(className(plane, label)),
       x: places.map((place) => plane.points[place][0]), y: places.map((place) => plane.points[place][1]),
       customdata: places, hoverinfo: "none", legendrank: label < 0 ? 2000 : 1000,
       marker: { size: 6, opacity: 0.75, color: label < 0 ? GREY : COLOURS[label % COLOURS.length] },
@@ -169,7 +174,7 @@ function drawPlane(element, name) {
   if (!plane) return;
   const [xs, ys] = [0, 1].map((axis) => plane.points.map((point) => point[axis]));
   const look = layout({
-    title: { text: `<b>${name}</b>  ${plane.title}<br><sub>the first ${plane.points.length.toLocaleString("en")} of them</sub>`, font: TITLE, x: 0.02, xanchor: "left", y: 0.965 },
+    title: { text: `<b>${plain(name)}</b>  ${plain(plane.title)}<br><sub>the first ${plane.points.length.toLocaleString("en")} of them</sub>`, font: TITLE, x: 0.02, xanchor: "left", y: 0.965 },
     margin: { l: 45, r: 12, t: 64, b: narrow.matches ? 90 : 40 },
     xaxis: { range: middle(xs) }, yaxis: { range: middle(ys) },
     legend: narrow.matches ? beneath : { title: { text: plane.what } },
@@ -186,7 +191,7 @@ function showExample(name, point, event) {
   const card = find("#plane-card");
   const examples = data.examples[plane.data] ?? {};
   const place = point.customdata;
-  const label = point.data.name;
+  const label = className(plane, plane.labels[place]);
   const title = examples.titles?.[place];
   card.querySelector("p").textContent = title ? `${title} (${label})` : label;
   const canvas = card.querySelector("canvas");
@@ -224,7 +229,7 @@ function drawCurves() {
   if (find("#curve-plot").hidden) return;
   const by = find('input[name="by"]:checked').value;
   const lines = Object.entries(group.lines).map(([name, line], place) => ({
-    type: "scatter", mode: "lines+markers", name, x: line[by], y: line.error, marker: { size: 4 },
+    type: "scatter", mode: "lines+markers", name: plain(name), x: line[by], y: line.error, marker: { size: 4 },
     line: { width: 2, color: COLOURS[place % COLOURS.length], dash: place < COLOURS.length ? "solid" : "dash" },
     hovertemplate: `%{y:.4g} after %{x:.4g} ${by === "epoch" ? "epochs" : "s"}`,
   }));
@@ -232,7 +237,7 @@ function drawCurves() {
   const wide = Math.max(...errors) > 3 * Math.min(...errors);
   Plotly.react(find("#curve-plot"), lines, layout({
     xaxis: { title: { text: by === "epoch" ? "epoch" : "seconds, pretraining included", font: TITLE }, rangemode: "tozero" },
-    yaxis: { title: { text: group.error, font: TITLE }, ...(wide ? { type: "log", tickvals: TICKS, ticktext: TICKS.map(String) } : {}) },
+    yaxis: { title: { text: plain(group.error), font: TITLE }, ...(wide ? { type: "log", tickvals: TICKS, ticktext: TICKS.map(String) } : {}) },
     legend: narrow.matches ? beneath : {},
   }), CONFIG);
 }
@@ -243,7 +248,7 @@ all('#curve-group, input[name="by"]').forEach((input) => input.addEventListener(
 function drawRecall() {
   const stems = [...new Set(data.recall.map((line) => line.family))];
   const lines = data.recall.map((line) => ({
-    type: "scatter", mode: "lines+markers", name: line.variant, x: line.recall, y: line.precision,
+    type: "scatter", mode: "lines+markers", name: plain(line.variant), x: line.recall, y: line.precision,
     line: { width: 2, color: COLOURS[stems.indexOf(line.family) % COLOURS.length], dash: ["solid", "dash", "dashdot", "dot", "longdash"][line.member % 5] },
     marker: { size: 5, symbol: ["circle", "square", "diamond", "triangle-up", "x"][line.member % 5] },
     hovertemplate: "precision %{y:.3f} at recall %{x}",

@@ -1,8 +1,14 @@
+import gzip
 import io
+import os
+import pickle
 import struct
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
 
 from ae_lightning.config.datasets import Images
 from ae_lightning.data.images.arrays import FORMATS, open_parts, read_idx, read_npy
@@ -174,3 +180,116 @@ def test_arrays_that_do_not_fit_get_one_line(tmp_path, changed, said):
         open_parts(raw(tmp_path, "npy", **changed))
     assert str(caught.value).startswith(str(tmp_path))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("kind", ["<i2", ">i2", "<u4", ">i8", "u1"])
+def test_any_order_of_bytes_and_axes_is_read_as_its_numbers(tmp_path, kind, order):
+    images = np.asarray(np.random.default_rng(2).integers(0, 256, (6, 3, 2)), "u1", order=order)
+    labels = np.asarray(np.arange(6)[:, None], kind, order=order)
+    parts = open_parts(raw(tmp_path, "npy", train_images=images, train_labels=labels))
+    train = parts["train"]
+    assert train.classes == 6
+    assert np.array_equal(np.concatenate([*train.images.blocks(0, 6)]), images)
+    assert np.array_equal(np.concatenate([*train.labels.blocks(0, 6)]), labels)
+
+
+def picture(kind):
+    buffer = io.BytesIO()
+    Image.fromarray(SMALL).save(buffer, kind)
+    return buffer.getvalue()
+
+
+CONTENTS = {
+    "IDX": (GOOD, "an IDX file"),
+    "NPY": (npy_bytes(SMALL), "an NPY file"),
+    "NPZ": (archive(), r"an archive \(zip or NPZ\)"),
+    "gzip": (gzip.compress(GOOD), "compressed by gzip"),
+    "pickle": (pickle.dumps(SMALL), "a pickle"),
+    "PNG": (picture("png"), "a PNG picture"),
+    "JPEG": (picture("jpeg"), "a JPEG picture"),
+}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("name", CONTENTS)
+def test_what_a_file_is_instead_is_said(tmp_path, kind, name):
+    content, said = CONTENTS[name]
+    (tmp_path / "a").write_bytes(content)
+    if name.lower() == kind:
+        assert np.array_equal(FORMATS[kind].read(tmp_path / "a"), SMALL)
+        return
+    with pytest.raises(UserError, match=said):
+        FORMATS[kind].read(tmp_path / "a")
+
+
+@pytest.mark.parametrize("read", [read_idx, read_npy])
+def test_what_is_no_file_gets_one_line_and_is_not_waited_for(tmp_path, read):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "circle").symlink_to("circle")
+    for name in ("pipe", "device", "folder"):
+        with pytest.raises(UserError, match=f"{name}: must be a file, found something else"):
+            read(tmp_path / name)
+    with pytest.raises(UserError, match=r"circle: cannot be read \(Too many levels"):
+        read(tmp_path / "circle")
+
+
+@pytest.mark.parametrize(
+    ("kind", "absent", "there"),
+    [
+        ("npy", "test_images.npy", "test_images.npz"),
+        ("npy", "train_images.npy", "train_images.npy.gz"),
+        ("idx", "train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"),
+        ("idx", "t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte"),
+    ],
+)
+def test_a_file_of_nearly_the_name_is_named(tmp_path, kind, absent, there):
+    dataset = raw(tmp_path, kind)
+    (tmp_path / absent).rename(tmp_path / there)
+    said = rf"{absent}: not found; there is {there}: unpack or convert it, or put it there"
+    with pytest.raises(UserError, match=said):
+        open_parts(dataset)
+
+
+def test_labels_behind_a_broken_link_are_not_taken_for_none(tmp_path):
+    dataset = raw(tmp_path, "npy", train_labels=None, test_labels=None)
+    for part in ("train", "test"):
+        (tmp_path / f"{part}_labels.npy").symlink_to("away.npy")
+    with pytest.raises(UserError, match=r"train_labels\.npy: not found"):
+        open_parts(dataset)
+
+
+HEADERS = st.tuples(
+    st.sampled_from(["|u1", ">f4", "<i8", "|O", "|V3", "<U9", "|b1", "<M8[s]", "nonsense"]),
+    st.booleans(),
+    st.lists(st.integers(-1, 2**70) | st.integers(0, 4), max_size=70).map(tuple),
+)
+
+
+def npy_of(header):
+    descr, order, shape = header
+    text = repr({"descr": descr, "fortran_order": order, "shape": shape}).encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text) + 1) + text + b"\n"
+
+
+BEGINNINGS = st.one_of(
+    st.binary(max_size=40),
+    st.binary(max_size=40).map(lambda rest: b"\x93NUMPY\x01\x00" + rest),
+    HEADERS.map(npy_of),
+    st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 3), max_size=99).map(
+        lambda sizes: struct.pack(f">HBB{len(sizes)}I", 0, 8, len(sizes), *sizes)
+    ),
+)
+
+
+@given(st.sampled_from([*FORMATS]), BEGINNINGS, st.binary(max_size=64))
+def test_any_bytes_are_an_array_of_them_or_refused_in_one_line(tmp_path_factory, kind, begin, rest):
+    path, said = tmp_path_factory.getbasetemp() / "any bytes", "one line"
+    path.write_bytes(begin + rest)
+    try:
+        assert np.asarray(FORMATS[kind].read(path)).nbytes <= len(begin + rest)
+    except UserError as error:
+        said = str(error)
+    assert len(said.splitlines()) == 1

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from ae_lightning.data.sources import download, npm
+from ae_lightning.data.sources import child, download, npm
 from ae_lightning.data.sources.download import SourceError, extract, with_retries
 from ae_lightning.errors import UserError
 
@@ -181,7 +181,7 @@ def test_npm_on_a_full_disk(tmp_path, fake_npm):
 
 
 def test_npm_that_stands_still_is_ended_with_its_children(tmp_path, fake_npm, monkeypatch):
-    monkeypatch.setattr(npm, "STALL_S", 0.3)
+    monkeypatch.setattr(child, "STALL_S", 0.3)
     monkeypatch.setattr(download, "ATTEMPTS", 1)
     fake_npm(f"(sleep 1; touch {tmp_path}/alive) & wait")
     with pytest.raises(SourceError, match="npm stood still at 0 of 100 bytes"):

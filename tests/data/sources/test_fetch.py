@@ -1,6 +1,8 @@
 import hashlib
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,15 +13,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ae_lightning.data.sources import checksums, download, fetch, sources
+from ae_lightning.data.sources import checksums, child, download, fetch, sources
 from ae_lightning.data.sources.checksums import Checksum, RawDataset
 from ae_lightning.data.sources.download import SourceError
 from ae_lightning.data.sources.sources import Source
 from ae_lightning.errors import UserError
-from tests.conftest import PATIENCE
+from tests.conftest import PATIENCE, wait_for
+from tests.pipelines.conftest import sleepers
+from tests.test_files import disk_full_after
 
 FILES = {"images": b"\x00\x01\x02\x03" * 5000, "labels": b"\x07\x08"}
-DATA = Path(__file__).parents[3] / "data"
+ROOT = Path(__file__).parents[3]
+DATA = ROOT / "data"
 
 
 def give(files):
@@ -195,6 +200,39 @@ def test_full_disk(tmp_path):
     assert list((tmp_path / "data").iterdir()) == []
 
 
+def no_reason(folder, on_bytes):
+    raise SourceError("npm failed with it gave no reason")
+
+
+@pytest.mark.parametrize("free", [0, 1, 20_001])
+def test_a_source_that_fails_for_want_of_room_is_told_as_that(toy, tmp_path, monkeypatch, free):
+    toy(Source("npm", no_reason), Source("a mirror", refuse))
+    usage = shutil.disk_usage(tmp_path)._replace(free=free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(
+        UserError, match=r"toy: cannot write there \(No space left .*: 2 files, 0.0"
+    ):
+        fetch.fetch(["toy"], tmp_path / "data", progress=False)
+    assert held(tmp_path) == set()
+
+
+@pytest.mark.parametrize("size", [0, 4096, 2**20 - 1])
+def test_a_source_that_fails_where_nothing_can_be_written_is_told_as_that(toy, tmp_path, size):
+    toy(Source("npm", no_reason))
+    with disk_full_after(size), pytest.raises(UserError, match=r"write there \(File too large"):
+        fetch.fetch(["toy"], tmp_path / "data", progress=False)
+    assert held(tmp_path) == set()
+
+
+def test_with_room_enough_the_sources_are_to_blame(toy, tmp_path):
+    toy(Source("npm", no_reason), Source("a mirror", refuse))
+    with pytest.raises(
+        UserError, match=r"npm \(npm failed with it .*\), a mirror \(closed today\)"
+    ):
+        fetch.fetch(["toy"], tmp_path / "data", progress=False)
+    assert held(tmp_path) == set()
+
+
 def test_two_fetches_at_once(toy, tmp_path):
     both = threading.Barrier(2, timeout=PATIENCE)
 
@@ -234,6 +272,50 @@ def test_leftovers_of_the_killed_are_swept_and_those_of_the_living_are_not(toy, 
     assert held(tmp_path) == {"toy/images", "toy/labels", ".partial-living/half"}
 
 
+def test_leftovers_are_swept_though_the_data_are_there(toy, tmp_path):
+    toy(give(FILES))
+    fetch.fetch(["toy"], tmp_path, progress=False)
+    (tmp_path / ".partial-now").mkdir()
+    (tmp_path / ".partial-now" / "half").write_text("of a process that was killed just now")
+    fetch.fetch(["toy"], tmp_path, progress=False)
+    assert held(tmp_path) == {"toy/images", "toy/labels"}
+
+
+AE = "from pipelines.cli.main import main; main()"
+HANGING_NPM = """#!/bin/sh
+while [ "$1" != --pack-destination ]; do shift; done
+test -e {again} && exit 1
+echo half > "$2/half"
+sleep 98765.6 &
+echo began > {again}
+wait
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_a_fetch_that_is_ended_leaves_no_npm_and_no_files(tmp_path, number):
+    npm, again = tmp_path / "bin" / "npm", tmp_path / "again"
+    npm.parent.mkdir()
+    npm.write_text(HANGING_NPM.format(again=again))
+    npm.chmod(0o755)
+    start = {
+        "args": [sys.executable, "-c", AE, "fetch", "reuters"],
+        "cwd": tmp_path,
+        "env": os.environ
+        | {"PATH": f"{npm.parent}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
+        "stderr": subprocess.DEVNULL,
+    }
+    process = subprocess.Popen(**start)
+    wait_for(again.exists)
+    assert len(list(tmp_path.glob("data/.partial-*"))) == 1
+    process.send_signal(number)
+    assert process.wait(PATIENCE) != 0
+    wait_for(lambda: not sleepers("98765.6"))
+    if number == signal.SIGKILL:
+        assert subprocess.run(**start, check=False).returncode == 2
+    assert held(tmp_path / "data") == set()
+
+
 def test_data_on_another_disk_by_a_link(toy, tmp_path):
     (tmp_path / "disk").mkdir()
     (tmp_path / "data").symlink_to(tmp_path / "disk")
@@ -241,6 +323,36 @@ def test_data_on_another_disk_by_a_link(toy, tmp_path):
     fetch.fetch(["toy"], tmp_path / "data", progress=False)
     assert held(tmp_path / "disk") == {"toy/images", "toy/labels"}
     assert (tmp_path / "data").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (
+            "echo 'ERROR: unexpected error - timed out' >&2; exit 255",
+            "unexpected error - timed out",
+        ),
+        ("echo warning; echo 'ERROR: no file'; echo more; exit 1", "no file"),
+        ("exit 1", "no reason"),
+        ("kill -9 $$", "no reason"),
+        ("sleep 98765.7", "dvc get stood still at 0 bytes"),
+        ("echo half > data/../held; trap '' TERM; sleep 98765.7 & wait", "stood still"),
+    ],
+)
+def test_a_dvc_remote_that_fails_or_hangs_is_passed_by(toy, tmp_path, monkeypatch, lines, reason):
+    script = tmp_path / "dvc"
+    script.write_text(f"test $1 = remote && echo shelf && exit 0\n{lines}\n")
+    monkeypatch.setattr(sources, "DVC", ("sh", str(script)))
+    monkeypatch.setattr(child, "STALL_S", 0.5)
+    (tmp_path / "data.dvc").touch()
+    (tmp_path / "data").mkdir()
+    toy()
+    with pytest.raises(UserError, match=rf"no source could give it; tried DVC remote .*{reason}"):
+        fetch.fetch(["toy"], tmp_path / "data", progress=False)
+    assert not sleepers("98765.7")
+    toy(give(FILES))
+    fetch.fetch(["toy"], tmp_path / "data", progress=False)
+    assert held(tmp_path / "data") == {"toy/images", "toy/labels"}
 
 
 @pytest.mark.slow

@@ -1,3 +1,4 @@
+import csv
 import gc
 import itertools
 import json
@@ -13,7 +14,6 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from ae_lightning.config.datasets import Documents
 from ae_lightning.data.prepare import prepare
-from ae_lightning.data.text import vocabulary as vocabularies
 from ae_lightning.data.text.tokenize import FIRST_WORD, UNKNOWN
 from ae_lightning.errors import UserError
 
@@ -259,19 +259,11 @@ def test_csv_and_folders_give_what_json_lines_give(tmp_path):
             assert np.array_equal(marks, labels)
 
 
-DUPLICATE = [*BY_HAND, {"id": "d", "date": "1987-01-01", "body": "oil"}]
-UNDATED = [*BY_HAND, {"id": "h", "body": "oil"}]
 WRONG = {
-    "duplicate": (DUPLICATE, {}, r"d\.jsonl: line 8: .* found 'd' as in .*d\.jsonl: line 4; make"),
-    "number as string": (
-        [{"id": 1, "body": "a"}, {"id": "1", "body": "b"}],
-        {"until": None},
-        "found '1'",
-    ),
     "undated": (
-        UNDATED,
+        [{"body": "oil", "date": "7 April"}] * 3,
         {},
-        r"line 8: must have a date as .*datasets\.mine\.until .* columns\.date",
+        r'no document can be read; .*line 1: must have a date .* found "7 April"; .* columns\.date',
     ),
     "all late": (
         BY_HAND,
@@ -318,11 +310,37 @@ def test_stop_words_may_stay(tmp_path):
     assert json.loads((out / "vocabulary.json").read_text())["terms"] == ["of", "the"]
 
 
-def test_ids_whose_hashes_collide_are_no_duplicates(tmp_path, monkeypatch):
-    monkeypatch.setattr(vocabularies, "hash", lambda _: 0, raising=False)
-    assert ids(prepared(tmp_path))["train"] == ["a", "d"]
-    with pytest.raises(UserError, match="found 'd'"):
-        prepared(tmp_path, DUPLICATE)
+def test_ids_may_repeat(tmp_path):
+    """Several pieces of one article have its id."""
+    out = prepared(
+        tmp_path, [{"id": number // 3, "body": "oil"} for number in range(9)], until=None
+    )
+    assert sorted(itertools.chain(*ids(out).values())) == ["0"] * 3 + ["1"] * 3 + ["2"] * 3
+
+
+def test_what_cannot_be_read_is_left_out_listed_and_counted(tmp_path, capsys):
+    rows = [json.dumps(row) for row in BY_HAND]
+    lines = [*rows[:3], "{broken", *rows[3:], json.dumps({"body": "undated oil"}), '{"body": "é"}']
+    (tmp_path / "d.jsonl").write_text("\n".join(lines), encoding="cp1252")
+    prepare("mine", dataset(tmp_path / "d.jsonl", until="1987-01-05"), tmp_path / "out")
+    path = tmp_path / "d.jsonl"
+    with (tmp_path / "out" / "problems.csv").open(newline="") as file:
+        header, *listed = csv.reader(file)
+    assert header == ["place", "left_out", "problem"]
+    assert [row[:2] for row in listed] == [
+        [str(path), "no"],
+        [f"{path}: line 4", "yes"],
+        [f"{path}: line 9", "yes"],
+        [f"{path}: line 10", "yes"],
+    ]
+    meta = json.loads((tmp_path / "out" / "meta.json").read_text())
+    assert meta["unreadable"] == 3
+    assert sum(meta["documents"].values()) + sum(meta["skipped"].values()) == len(BY_HAND)
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said == (
+        "mine: 3 unreadable and left out, 1 in a guessed encoding; listed in "
+        f"{Path('artifacts/prepared/mine/problems.csv')}"
+    )
 
 
 def test_known_data_is_checked_first(tmp_path, monkeypatch):

@@ -9,7 +9,9 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from sklearn.base import clone, is_classifier
 from sklearn.metrics import accuracy_score
+from sklearn.model_selection import cross_val_score
 
 from ae_lightning import load
 from ae_lightning.errors import UserError
@@ -55,6 +57,16 @@ def shares(net, images):
         return net.half().float()(torch.from_numpy(images).flatten(1) / 255).softmax(1).numpy()
 
 
+def test_it_is_a_classifier_of_scikit_learn(nets, tiny, images):
+    model, labels = load("judge"), np.array(tiny.labels("test"))
+    assert is_classifier(model)
+    assert (clone(model).predict(images) == model.predict(images)).all()
+    right = model.predict_proba(images).argmax(1) == labels
+    weights = np.arange(len(labels))
+    assert model.score(images, labels, weights) == pytest.approx((right @ weights) / weights.sum())
+    assert cross_val_score(model, images, labels, cv=2).mean() == pytest.approx(right.mean())
+
+
 def test_probabilities_classes_and_score(nets, tiny, images):
     model = load("judge")
     expected = shares(nets["pretrained-all-0"], images)
@@ -76,7 +88,10 @@ def test_probabilities_classes_and_score(nets, tiny, images):
         (lambda model, images: model.reconstruct(images), "codes cannot be decoded"),
         (lambda model, images: model.score(images), r"y: must have the class of each of 32 images"),
         (lambda model, images: model.score(images[:2], ["1", "9"]), r"y\[1\]: .* found 9"),
-        (lambda model, images: model.score(images[:1], [4]), r"y\[0\]: .* 0, 1, 2, 3, found 4"),
+        (
+            lambda model, images: model.score(images[:1], [4]),
+            r"y\[0\]: .* 0, 1, 2, 3, or its number, found 4; correct",
+        ),
         (lambda model, images: model.predict(images[:, :7]), "images: must be"),
     ],
 )

@@ -1,5 +1,6 @@
 """What every command does alike: a command whose extra is absent says so in one line."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,3 +36,25 @@ def test_an_absent_module_of_no_extra_is_a_bug():
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "extra" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("OSError(28, 'No space left on device')", f"{ROOT} or /.*: No space left .*; make room"),
+        ("OSError(30, 'Read-only file system', '/x/y')", "/x/y: Read-only .*; make room"),
+        ("PermissionError(13, 'Permission denied', '/x')", "/x: Permission .*; mend or name"),
+        ("OSError('no number')", f"{ROOT} or /.*: no number; mend"),
+    ],
+)
+def test_an_error_of_the_machine_names_the_place(error, said):
+    code = (
+        "import sys; sys.argv = ['ae', 'code']\n"
+        "from pipelines.stages import code\n"
+        f"def run(): raise {error}\n"
+        "code.run = run\n"
+        "from pipelines.cli.main import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert re.fullmatch(f"ae: {said}.*\n", done.stderr)

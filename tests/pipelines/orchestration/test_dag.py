@@ -133,3 +133,12 @@ def test_dvc_lock_is_read_as_often_for_many_stages_as_for_one(toy: Path) -> None
 
     once = reads("prepare@a")
     assert 0 < once == reads("prepare@a", "prepare@b", "pretrain@a", "pretrain@b")
+
+
+def test_a_project_without_git_is_told_how_to_get_it(tmp_path: Path) -> None:
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    with pytest.raises(UserError, match=r"must be a git repository: `git clone` it .*no_scm true"):
+        read(tmp_path)
+    (tmp_path / ".dvc" / "config").write_text("[core]\n    no_scm = true\n")
+    assert read(tmp_path).stages == {}

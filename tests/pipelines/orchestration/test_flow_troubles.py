@@ -6,15 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import zc.lockfile
 
 from ae_lightning.errors import UserError
+from ae_lightning.subprocesses import Group
 from pipelines.orchestration import dag, dvc
 from pipelines.orchestration.run_stage import StageError, run_stage
-from pipelines.orchestration.subprocesses import Group
-from tests.conftest import PATIENCE
+from tests.conftest import PATIENCE, wait_for
 from tests.pipelines.conftest import run_flow, sleepers, start_flow
+from tests.pipelines.servers import free_port
 
 ONE = """
 stages:
@@ -120,3 +122,36 @@ def test_dvc_removes_a_dead_process_from_the_rwlock(one: Path) -> None:
     entries.write_text(json.dumps({"write": {str(one / "made"): holder}}))
     (one / "given").write_text("changed")
     assert bring(one) == "ran"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["/api", ""])
+def test_a_prefect_server_that_is_away_is_told(
+    one: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{free_port()}{end}")
+    (one / "given").write_text("changed")
+    code, output = run_flow(one)
+    assert code == 1
+    assert "told: PREFECT_API_URL: must be a server of Prefect" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.slow
+def test_a_prefect_server_that_dies_ends_the_flow(
+    toy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (toy / "dvc.yaml").write_text(
+        "stages: {hang: {cmd: 'touch begun; sleep 98765.8', outs: [made]}}"
+    )
+    flow = start_flow(toy)
+    wait_for((toy / "begun").exists)
+    [server] = [
+        child for child in psutil.Process(flow.pid).children() if "prefect" in child.cmdline()
+    ]
+    server.kill()
+    output, _ = flow.communicate(timeout=PATIENCE)
+    assert flow.returncode == 1, output
+    assert "told: PREFECT_API_URL: the server must answer until the flow ends" in output
+    assert "Traceback" not in output
+    assert not sleepers("98765.8")

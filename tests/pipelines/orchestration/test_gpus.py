@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from ae_lightning.errors import UserError
+from ae_lightning.subprocesses import Group
 from pipelines.orchestration import gpus
 from pipelines.orchestration.gpus import NONE, VISIBLE, Devices, Pool
-from pipelines.orchestration.subprocesses import Group
 from tests.conftest import PATIENCE, wait_for
 from tests.pipelines.conftest import run_flow, sleepers
 

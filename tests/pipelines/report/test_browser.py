@@ -243,6 +243,25 @@ def test_pointing_at_a_code_shows_its_image(opened):
     assert shown[40] != shown[900]
 
 
+MARKUP = ["<b>bold</b>", "<a href='https://x'>link</a>", "a &lt; b & c", "x<br>y<sup>2</sup>"]
+
+
+def test_markup_in_names_and_titles_is_text(opened):
+    """Plotly would draw it, links too."""
+    see(opened, "#plane-left")
+    opened.execute_script(
+        "const plane = data.planes[find('#plane-variant').value];"
+        "arguments[0].forEach((name, place) => { plane.classes[place] = name; });"
+        "[plane.title] = arguments[0]; drawPlanes();",
+        MARKUP,
+    )
+    shown = "return all('#plane-left .legendtext').map((one) => one.textContent)"
+    waited(opened, lambda driver: {*MARKUP} <= {*driver.execute_script(shown)})
+    title = opened.execute_script("return find('#plane-left .gtitle').textContent")
+    assert MARKUP[0] in title
+    assert not opened.find_elements(By.CSS_SELECTOR, "#plane-left a")
+
+
 def test_another_variant_and_seconds_change_the_plots(opened):
     see(opened, "#plane-right")
     title = "return document.querySelector('#plane-left .gtitle').textContent"

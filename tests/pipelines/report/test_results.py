@@ -113,5 +113,6 @@ def test_an_empty_folder_has_nothing(tmp_path: Path, params: Params) -> None:
 def test_metrics_that_are_no_metrics_are_told(tmp_path, file, stage, content):
     (tmp_path / file).parent.mkdir(parents=True)
     (tmp_path / file).write_text(content)
-    with pytest.raises(UserError, match=rf"{file}: cannot be read \(.*\); run: dvc repro {stage}$"):
+    line = rf"{file}: cannot be read \(.*\); run: git checkout .*{file}, or dvc repro {stage}$"
+    with pytest.raises(UserError, match=line):
         Results.read(tmp_path, load(ROOT / "params.yaml"))

@@ -1,6 +1,8 @@
 """Variants in a real store's registry: as versions, by alias, loaded again by MLflow itself."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import mlflow.artifacts
@@ -113,6 +115,43 @@ def test_images_come_back_as_from_torch(project):
             model.predict(wrong)
     with pytest.raises(MlflowException, match=r"^params.what: must be encode or reconstruct"):
         model.predict(given, params={"what": "decode"})
+
+
+def lose_files(client, version):
+    shutil.rmtree(Path(version.source.removeprefix("file://")))
+
+
+ACTIONS = {
+    "files lost": lose_files,
+    "logged model deleted": lambda client, version: client.delete_logged_model(
+        re.search(r"m-[0-9a-f]{32}", version.source)[0]
+    ),
+    "version deleted": lambda client, version: client.delete_model_version(
+        version.name, version.version
+    ),
+    "alias deleted": lambda client, version: client.delete_registered_model_alias(
+        version.name, registry.CURRENT
+    ),
+    "model deleted": lambda client, version: client.delete_registered_model(version.name),
+    "model renamed": lambda client, version: client.rename_registered_model(
+        version.name, f"{version.name}-mine"
+    ),
+    "run deleted": lambda client, version: client.delete_run(version.run_id),
+    "experiment deleted": lambda client, version: client.delete_experiment(
+        client.get_run(version.run_id).info.experiment_id
+    ),
+}
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_model_can_be_served_after_the_ui(project, action):
+    name = f"{project}-five"
+    assert published(name) == [name]
+    expected, client = served(name).predict(images()), queries.client()
+    ACTIONS[action](client, client.get_model_version_by_alias(name, registry.CURRENT))
+    published(name)
+    np.testing.assert_array_equal(served(name).predict(images()), expected)
+    assert published(name) == []
 
 
 @pytest.fixture

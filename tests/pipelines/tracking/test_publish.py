@@ -3,9 +3,13 @@
 import hashlib
 import json
 import os
+import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 
@@ -23,7 +27,7 @@ def checkout(tmp_path, monkeypatch, database, request):
     """A repository with one layer and one evaluated variant; the dataset is the test's own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
-    dataset = request.node.name
+    dataset = re.sub(r"\W+", "-", request.node.name)
     for folder, name, stage in [("layers", "one", "pretrain"), ("models", "deep", "finetune")]:
         write(tmp_path / f"artifacts/{folder}/{name}/model.json", json.dumps({"data": dataset}))
         write(tmp_path / f"artifacts/{folder}/{name}/layer-1.safetensors", os.urandom(9).hex())
@@ -285,3 +289,121 @@ def test_the_ui_has_variants_first_as_params_has_them(checkout):
     client, [run] = stored(checkout, "deep")
     found = client.search_runs([run.info.experiment_id], order_by=["attributes.start_time DESC"])
     assert [one.info.run_name for one in found] == ["wide", "deep", "one", "deep/seed-0"]
+
+
+def delete(client, runs):
+    client.delete_run(runs["deep"])
+
+
+def delete_and_restore(client, runs):
+    client.delete_run(runs["deep"])
+    publish(parameters=PARAMETERS)
+    client.restore_run(runs["deep"])
+
+
+def go_back_to_the_first(client, runs):
+    delete_and_restore(client, runs)
+    first = client.get_run(runs["deep"])
+    clauses = "attributes.run_name = 'deep'"
+    for run in client.search_runs([first.info.experiment_id], clauses):
+        if run.info.run_id != first.info.run_id:
+            client.delete_run(run.info.run_id)
+
+
+def rename(client, runs):
+    client.update_run(runs["one"], name="mine")
+
+
+def rename_to_another(client, runs):
+    client.update_run(runs["one"], name="deep")
+
+
+def delete_a_part(client, runs):
+    client.delete_run(runs["deep/seed-0"])
+
+
+def rename_a_part(client, runs):
+    client.update_run(runs["deep/seed-0"], name="best")
+
+
+def delete_the_experiment(client, runs):
+    client.delete_experiment(client.get_run(runs["deep"]).info.experiment_id)
+
+
+def delete_a_run_and_the_experiment(client, runs):
+    delete_and_restore(client, runs)
+    client.delete_run(runs["one"])
+    delete_the_experiment(client, runs)
+
+
+def rename_the_experiment(client, runs):
+    known = client.get_run(runs["deep"]).info.experiment_id
+    client.rename_experiment(known, f"{client.get_experiment(known).name} of old")
+
+
+def retire_by_hand(client, runs):
+    client.set_tag(runs["deep"], "current", "false")
+
+
+def untag(client, runs):
+    client.delete_tag(runs["one"], "current")
+
+
+def lose_files(client, runs):
+    shutil.rmtree(Path(client.get_run(runs["deep"]).info.artifact_uri.removeprefix("file://")))
+
+
+ACTIONS = (
+    *(delete, delete_and_restore, go_back_to_the_first, rename, rename_to_another),
+    *(delete_a_part, rename_a_part),
+    *(delete_the_experiment, delete_a_run_and_the_experiment, rename_the_experiment),
+    *(retire_by_hand, untag, lose_files),
+)
+NAMES = ("one", "deep", "deep/seed-0")
+
+
+def current_runs(dataset):
+    client, _ = stored(dataset, "deep")
+    experiment = client.get_experiment_by_name(dataset).experiment_id
+    return client, client.search_runs([experiment], queries.CURRENT)
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.__name__)
+def test_one_run_of_each_name_is_current_after_the_ui(checkout, action, capsys):
+    repeat(0, [3.0, 1.0])
+    publish(parameters=PARAMETERS)
+    client, before = current_runs(checkout)
+    action(client, {run.info.run_name: run.info.run_id for run in before})
+    capsys.readouterr()
+    recorded = publish(parameters=PARAMETERS)
+    client, after = current_runs(checkout)
+    assert sorted(run.info.run_name for run in after) == sorted(NAMES)
+    [deep] = [run for run in after if run.info.run_name == "deep"]
+    assert {f.path for f in client.list_artifacts(deep.info.run_id)} == {"evaluation", "model"}
+    [part] = queries.children(deep.info.run_id).values()
+    assert part.data.metrics["val/loss"] == 1.0
+    assert recorded or capsys.readouterr().out or action in (retire_by_hand, untag)
+    capsys.readouterr()
+    assert publish(parameters=PARAMETERS) == []
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.slow
+@hypothesis.given(st.lists(st.sampled_from(ACTIONS), min_size=2, max_size=4))
+@hypothesis.settings(max_examples=5, suppress_health_check=[*hypothesis.HealthCheck])
+def test_one_run_of_each_name_is_current_after_many_changes(checkout, actions):
+    dataset = f"{checkout} {'-'.join(action.__name__ for action in actions)}"
+    for path in Path("artifacts").glob("*/*/model.json"):
+        write(path, json.dumps({"data": dataset}))
+    repeat(0, [3.0, 1.0])
+    publish(parameters=PARAMETERS)
+    for action in actions:
+        if queries.client().get_experiment_by_name(dataset) is None:
+            publish(parameters=PARAMETERS)  # it was renamed just now
+        client, before = current_runs(dataset)
+        known = {run.info.run_name: run.info.run_id for run in before}
+        with suppress(KeyError, FileNotFoundError, queries.MlflowException):  # what is gone already
+            action(client, known)
+    publish(parameters=PARAMETERS)
+    assert sorted(run.info.run_name for run in current_runs(dataset)[1]) == sorted(NAMES)
+    assert publish(parameters=PARAMETERS) == []

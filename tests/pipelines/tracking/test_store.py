@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ae_lightning.errors import UserError
 from pipelines.tracking import store
 
 
@@ -42,3 +43,16 @@ def test_artifacts_of_a_database_without_a_server(
     assert store.artifacts() == "s3://bucket/folder"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert store.artifacts() is None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:5000", "localhost:5000/", "mlflow", "db.lan/x"])
+def test_an_address_without_its_beginning_is_refused_at_once(address: str) -> None:
+    line = f"^MLFLOW_TRACKING_URI: must begin with http://, .* found '{address}'; correct it"
+    with pytest.raises(UserError, match=line), store.opening(address):
+        pass
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:5000", "file:///tmp/runs", "databricks"])
+def test_other_addresses_are_mlflows_to_judge(address: str) -> None:
+    with store.opening(address):
+        pass

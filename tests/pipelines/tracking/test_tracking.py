@@ -1,12 +1,15 @@
 """Runs in real stores: SQLite files and a real server, read back with MLflow's own client."""
 
 import os
+import pwd
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,11 @@ from ae_lightning.errors import UserError
 from pipelines.cli import operations
 from pipelines.tracking import provenance, queries, recorder, store
 from pipelines.tracking.publish import publish
+from pipelines.tracking.store import Guard
 from tests.conftest import wait_for
+from tests.pipelines.servers import free_port
+
+ROOT = Path(__file__).parents[3]
 
 SLEEP = "time.sleep(600)"
 HOLD = """
@@ -189,6 +196,27 @@ def test_a_digest_is_of_names_and_contents_alone(tmp_path):
     assert provenance.digest(folders[0]) != before
 
 
+@pytest.mark.parametrize("error", [KeyError("uid not found"), OSError("No username set")])
+def test_a_user_without_a_name_is_a_number(client, monkeypatch, error):
+    def nobody(*_):
+        raise error
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    with begin("nameless") as run:
+        pass
+    assert client().get_run(run.id).data.tags["mlflow.user"] == str(os.getuid())
+
+
+@pytest.mark.parametrize("rank", ["RANK", "LOCAL_RANK", "SLURM_PROCID"])
+def test_an_empty_rank_is_none(client, monkeypatch, rank):
+    monkeypatch.setenv(rank, "")
+    with begin("unranked") as run:
+        pass
+    assert client().get_run(run.id).info.status == "FINISHED"
+
+
 @pytest.mark.parametrize("rank", ["RANK", "LOCAL_RANK", "SLURM_PROCID"])
 def test_other_ranks_write_nothing(client, monkeypatch, caplog, rank, model):
     monkeypatch.setenv(rank, "1")
@@ -213,6 +241,103 @@ def test_a_broken_store_is_told_once_and_the_work_goes_on(tmp_path, monkeypatch,
     assert "\n" not in record.getMessage()
     assert time.monotonic() - begun < 60  # MLflow itself tries for 102 seconds
     assert queries.close_orphans() == 0
+
+
+@contextmanager
+def answering(answer):
+    """A server on loopback that is none of MLflow's; gives its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            answer(self)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as known:
+        known.daemon_threads, known.block_on_close = True, False
+        threading.Thread(target=known.serve_forever, args=(0.01,), daemon=True).start()
+        yield known.server_port
+        known.shutdown()
+
+
+def page(status):
+    def answer(request):
+        request.send_response(status)
+        request.end_headers()
+        request.wfile.write(b"<html>a router's page")
+
+    return answer
+
+
+def hangs(request):
+    time.sleep(5)
+
+
+def hangs_up(request):
+    request.connection.close()
+
+
+def protocol(request):
+    request.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+
+LINE = r"^MLFLOW_TRACKING_URI: .*; (start|correct) it"
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:{}", "http://u:secret@127.0.0.1:{}/", "127.0.0.1:{}"]
+)
+@pytest.mark.parametrize(
+    "answer",
+    [page(200), page(404), page(401), hangs, hangs_up, protocol],
+    ids=["200", "404", "401", "hangs", "hangs up", "another protocol"],
+)
+def test_what_is_no_store_is_told_once_and_the_work_goes_on(
+    tmp_path, monkeypatch, caplog, model, address, answer
+):
+    for name, value in {"MAX_RETRIES": "0", "TIMEOUT": "1"}.items():
+        monkeypatch.setenv(f"MLFLOW_HTTP_REQUEST_{name}", value)
+    with answering(answer) as port:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address.format(port))
+        with begin() as run:
+            run.log_metrics({"val/loss": 1.0})
+            run.log_model(model)
+        assert run.guard.lost
+        assert len(caplog.records) == 1
+        for command in (lambda: publish(parameters={}), lambda: operations.ui(port)):
+            with pytest.raises(
+                UserError, match=r"^MLFLOW_TRACKING_URI: .*; (start|correct) it"
+            ) as told:
+                command()
+            assert "secret" not in str(told.value)
+            assert "\n" not in str(told.value)
+        guard = Guard()
+        assert [queries.run_url("toy", name, guard) for name in "abc"] == [None] * 3
+    assert "secret" not in caplog.text
+    assert not list(tmp_path.glob("127*"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["foo://bar", "mysql://nowhere/db", "sqlite:////dev/null/x.db", "http://", "http://[::1"],
+)
+def test_an_address_that_is_none(monkeypatch, address):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    with begin() as run:
+        pass
+    assert run.guard.lost
+    with pytest.raises(UserError, match=r"^MLFLOW_TRACKING_URI: "):
+        operations.ui(free_port())
+
+
+@pytest.mark.parametrize("level", ["nonsense", "", "debug", "10"])
+def test_a_level_of_logging_that_mlflow_refuses(level):
+    code = "from pipelines.tracking import queries; print(queries.store.uri())"
+    environment = os.environ | {"MLFLOW_LOGGING_LEVEL": level}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True)
 
 
 def test_an_error_of_the_block_passes_though_the_store_is_broken(tmp_path, monkeypatch):

@@ -1,16 +1,9 @@
-"""Processes that end with all they started, and the lock that a dead holder lets go of."""
+"""Processes that end with all they started."""
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-
-from ae_lightning.errors import UserError
-from pipelines.orchestration.lock import only_flow
-from pipelines.orchestration.subprocesses import Group
+from ae_lightning.subprocesses import Group
 from tests.conftest import wait_for
 from tests.pipelines.conftest import sleepers
 
@@ -44,20 +37,3 @@ def test_an_ended_group_starts_nothing() -> None:
     group.end()
     end, lines = run_in_group(group, "echo never")
     assert (end.by, lines) == ("cancel", [])
-
-
-def test_two_holders_of_the_lock(toy: Path) -> None:
-    code = (
-        "import sys, time; from pathlib import Path\n"
-        "from pipelines.orchestration.lock import only_flow\n"
-        "with only_flow(Path.cwd()): print('held', flush=True); time.sleep(600)"
-    )
-    holder = subprocess.Popen([sys.executable, "-c", code], cwd=toy, stdout=subprocess.PIPE)
-    assert holder.stdout is not None
-    holder.stdout.readline()
-    with pytest.raises(UserError, match=f"pid {holder.pid}, since 2"), only_flow(toy):
-        pass
-    holder.kill()  # a dead holder holds nothing
-    holder.communicate()
-    with only_flow(toy), only_flow(toy):
-        assert json.loads((toy / ".dvc/tmp/ae-flow.json").read_text())["pid"] == os.getpid()
