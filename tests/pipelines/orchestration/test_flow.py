@@ -47,6 +47,8 @@ def test_metrics_rows(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_independent_stages_overlap_and_the_lock_file_is_complete(toy: Path) -> None:
+    both = f"timeout {PATIENCE} sh -c 'until ls out/begin-a out/begin-b; do sleep 0.1; done'"
+    (toy / "dvc.yaml").write_text(TOY.replace("sleep 1.5", both))
     code, output = run_flow(toy)
     assert code == 0, output
     times = {path.name: float(path.read_text()) for path in (toy / "out").glob("[be]*-?")}

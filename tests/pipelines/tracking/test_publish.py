@@ -7,6 +7,7 @@ import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 import hypothesis
 import hypothesis.strategies as st
@@ -392,7 +393,7 @@ def test_one_run_of_each_name_is_current_after_the_ui(checkout, action, capsys):
 @hypothesis.given(st.lists(st.sampled_from(ACTIONS), min_size=2, max_size=4))
 @hypothesis.settings(max_examples=5, suppress_health_check=[*hypothesis.HealthCheck])
 def test_one_run_of_each_name_is_current_after_many_changes(checkout, actions):
-    dataset = f"{checkout} {'-'.join(action.__name__ for action in actions)}"
+    dataset = f"many-{uuid4().hex}"
     for path in Path("artifacts").glob("*/*/model.json"):
         write(path, json.dumps({"data": dataset}))
     repeat(0, [3.0, 1.0])
