@@ -10,6 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from ae_lightning.config.environment import Environment
 from ae_lightning.config.params import CodeShape
+from ae_lightning.data.prepared import PreparedDataset
 from ae_lightning.evaluation import image_scores
 from ae_lightning.evaluation.baselines import BASELINES, write_baselines
 from ae_lightning.evaluation.evaluate import KINDS, evaluate
@@ -142,9 +143,10 @@ def test_most_queries_are_asked_evenly(colours, monkeypatch):
     codes = {split: colours.inputs(split).reshape(-1, 192) for split in image_scores.SPLITS}
     monkeypatch.setattr(image_scores, "QUERIES", 11)
     asked = codes | {"test": codes["test"][::3]}
-    labels = np.array(colours.labels("test")[::3])
+    labels = {split: colours.labels(split) for split in image_scores.SPLITS}
     few = image_scores.score_test(codes, colours)
-    np.save(colours.folder / "test_labels.npy", labels)
+    labels["test"] = labels["test"][::3]
+    monkeypatch.setattr(type(colours), "labels", lambda _, split: labels[split])
     assert image_scores.score_test(asked, colours) == few
 
 
@@ -160,7 +162,10 @@ def test_errors_on_training_images_may_be_those_of_a_part(colours, evaluated, mo
 def test_ten_classes_of_many_are_shown_and_ten_images_without_labels(colours, unlabelled):
     labels = np.arange(32, dtype=np.uint8) % 23
     np.save(colours.folder / "test_labels.npy", labels)
-    shown = labels[one_of_each(colours)]
+    meta = json.loads((colours.folder / "meta.json").read_text())
+    meta["classes"] = [str(number) for number in range(23)]
+    (colours.folder / "meta.json").write_text(json.dumps(meta))
+    shown = labels[one_of_each(PreparedDataset.open(colours.folder))]
     assert (len(shown), shown[0], shown[-1]) == (10, 0, 22)
     assert set(np.diff(shown)) <= {2, 3}
     assert one_of_each(unlabelled).tolist() == list(range(10))

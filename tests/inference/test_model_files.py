@@ -252,7 +252,7 @@ def test_meta_json_must_be_what_dvc_recorded(artifacts, cached):
     folder, root = artifacts / "prepared/tiny", artifacts.parent
     md5 = folder_md5(folder)
     out = f"outs: [{{path: artifacts/prepared/tiny, md5: {md5}}}]"
-    (root / "dvc.lock").write_text(f"stages: {{prepare@tiny: {{{out}}}}}")
+    (root / "dvc.lock").write_text(f"stages: {{prepare@tiny: {{{out}}}}}\n")
     if cached:
         files = sorted(path for path in folder.iterdir())
         listed = [{"md5": folder_md5_of(path), "relpath": path.name} for path in files]
