@@ -40,7 +40,7 @@ run: install    ## fetch MNIST, train and measure PCA and the deep autoencoder, 
 	ae publish
 	@echo "Compare the runs in MLflow's UI: make ui"
 
-test: install   ## the fast suite: no network, one to two minutes
+test: install   ## the fast suite: no network, four minutes on two cores
 	$(PYTEST)
 
 smoke: install  ## slow tests and the whole graph on real data with shrunken budgets
