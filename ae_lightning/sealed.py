@@ -1,4 +1,4 @@
-"""What an interrupted training left, and whether it is as it was written.
+"""Files and folders of interrupted trainings, with digests by which damage is told.
 
 A file ends with the SHA-256 of what is before: torch reads one with more behind its end as one
 without, and a rename puts both in place at once. A folder has that of its files in one of its own.
@@ -43,7 +43,7 @@ def seal(folder: Path) -> None:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether :func:`save` or :func:`seal` left ``path`` so; what is damaged is told and removed.
+    """Whether ``path`` is there and has its digest; what is damaged is told and removed.
 
     Raises:
         UserError: it cannot be removed.

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NoReturn
 
 import torch
@@ -26,6 +26,7 @@ from ae_lightning.config.environment import Environment
 from ae_lightning.distributed import process_group
 from ae_lightning.distributed.placement import settle
 from ae_lightning.errors import UserError
+from ae_lightning.subprocesses import sigterm_exits
 
 PATIENCE = 3.0
 """Seconds within which a launcher ends this process if another one was the cause of an error."""
@@ -105,19 +106,13 @@ def _as_before() -> Iterator[None]:
     """Let SIGTERM unwind the block; leave variables, threads and handlers as they were."""
     variables, threads = dict(os.environ), torch.get_num_threads()
     main = threading.current_thread() is threading.main_thread()
-    handler = signal.signal(signal.SIGTERM, _exit) if main else None
     try:
-        yield
+        with sigterm_exits() if main else nullcontext():
+            yield
     finally:
-        if main:
-            signal.signal(signal.SIGTERM, handler)
         os.environ.clear()
         os.environ.update(variables)
         torch.set_num_threads(threads)
-
-
-def _exit(number: int, _frame: object) -> NoReturn:
-    raise SystemExit(128 + number)
 
 
 def _run_in_all(strategy: Any) -> NoReturn:
@@ -206,9 +201,9 @@ def _joined(fabric: Fabric) -> None:
 
 @contextmanager
 def _explained(rank: int, world: int) -> Iterator[None]:
-    """Let what all meet be told by the first one, and what one causes by that one.
+    """Report an error that all ranks share once, from rank 0, and one of a single rank from there.
 
-    The launcher ends all others meanwhile.
+    Other ranks wait for a while: the launcher ends them as soon as one has failed.
     """
     try:
         yield

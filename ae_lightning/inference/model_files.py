@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -18,7 +18,6 @@ import torch
 from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from ae_lightning.artifacts import PREPARED, checked_name, shortened, within
 from ae_lightning.config.params import first_line
@@ -27,6 +26,7 @@ from ae_lightning.errors import UserError
 from ae_lightning.nn import checkpoint
 from ae_lightning.nn.classifier import LAYERS, Classifier
 from ae_lightning.nn.layers.base import Spec
+from ae_lightning.nn.shapes import ShapesOnly, shapes_of
 from ae_lightning.nn.stack import Stack
 
 MOST_WEIGHTS = 4 << 30
@@ -81,7 +81,7 @@ def read_model(folder: Path, stage: str) -> dict[str, Any]:
         UserError: it is no such file; ``stage`` would make it.
     """
     with _usable(folder, stage):
-        content = read_json(folder / "model.json")
+        content = _read_bounded_json(folder / "model.json")
         checked_name(content.get("data"), "model.json: data")
         return content
 
@@ -116,11 +116,11 @@ def check_classifier(folder: Path, run: str | None, stage: str) -> None:
         UserError: see :func:`check_stack`.
     """
     with _usable(folder, stage, "classifier"):
-        said = ClassifierFile.model_validate(read_json(folder / "model.json"))
+        said = ClassifierFile.model_validate(_read_bounded_json(folder / "model.json"))
         stack = _check_stack(folder / LAYERS)
         name = f"{checked_name(run or said.best, 'run')}.safetensors"
-        with _Shapes():
-            declared = _shapes(Classifier(stack, len(said.classes)))
+        with ShapesOnly():
+            declared = shapes_of(Classifier(stack, len(said.classes)))
         found = _stored(folder / name)
         wanted = {key: declared[key] for key in declared if key in found or "head" in key}
         _check_same(name, found, wanted)
@@ -138,7 +138,7 @@ def check_finite(module: nn.Module, folder: Path, stage: str) -> None:
                 raise ValueError(f"{name}: must be finite, found NaN or infinity")
 
 
-def read_json(path: Path, most: int = MOST_JSON) -> dict[str, Any]:
+def _read_bounded_json(path: Path, most: int = MOST_JSON) -> dict[str, Any]:
     """A JSON object from a regular file of at most ``most`` bytes.
 
     Raises:
@@ -196,16 +196,16 @@ def _kind(mode: int) -> str:
 
 def _check_stack(folder: Path) -> Stack:
     """The declared stack without storage; its files have these shapes."""
-    content = read_json(folder / "model.json")
+    content = _read_bounded_json(folder / "model.json")
     if not isinstance(layers := content.get("layers"), list) or len(layers) > MOST_LAYERS:
         raise ValueError(f"model.json: layers: must be a list of at most {MOST_LAYERS}")
     model = checkpoint.ModelFile.model_validate(content)
     for number, spec in enumerate(model.layers, start=1):
         _check_spec(number, spec)
-    with _Shapes():
+    with ShapesOnly():
         stack = checkpoint.build(model.layers)
     declared = {
-        f"layer-{number}.safetensors": _shapes(layer)
+        f"layer-{number}.safetensors": shapes_of(layer)
         for number, layer in enumerate(stack.layers, start=1)
     }
     bytes_left = MOST_WEIGHTS
@@ -240,30 +240,6 @@ def _check_first(folder: Path, model: checkpoint.ModelFile) -> None:
     _check_same(name, found, {vector: (*sizes,)} | dict.fromkeys(squares, (*sizes, *sizes)))
 
 
-class _Shapes(TorchFunctionMode):
-    """A block in which nets have shapes alone: no storage, and no initial weights.
-
-    Initialising on the device ``meta`` would import torch's compiler, which takes seconds.
-    """
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        named = kwargs or {}
-        if func.__name__.endswith("_") and not func.__name__.endswith("__"):
-            return args[0] if args else named["tensor"]
-        with torch.device("meta"):
-            return func(*args, **named)
-
-
-def _shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
-    return {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
-
-
 def _stored(path: Path) -> dict[str, tuple[int, ...]]:
     """Shapes of the tensors in a file, from its header alone."""
     _check_regular(path, MOST_WEIGHTS)
@@ -294,11 +270,11 @@ def _listed(shape: Sequence[int] | None) -> str:
 
 
 def _check_prepared(folder: Path) -> None:
-    meta = Meta.model_validate(read_json(folder / "meta.json"))
+    meta = Meta.model_validate(_read_bounded_json(folder / "meta.json"))
     if prod(meta.shape) > MOST_FEATURES:
         raise ValueError(f"meta.json: shape: must be at most {MOST_FEATURES:,} numbers")
     if meta.kind == "documents":
-        found = read_json(folder / "vocabulary.json", MOST_VOCABULARY)
+        found = _read_bounded_json(folder / "vocabulary.json", MOST_VOCABULARY)
         terms = Vocabulary.model_validate(found).terms
         if meta.shape != (len(terms),):
             raise ValueError(

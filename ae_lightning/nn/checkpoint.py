@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -23,6 +22,7 @@ from ae_lightning.errors import reading
 from ae_lightning.files import replaced
 from ae_lightning.nn.input_transform import InputTransform
 from ae_lightning.nn.layers.base import Spec
+from ae_lightning.nn.shapes import ShapesOnly, shapes_of
 from ae_lightning.nn.stack import LAYER_KINDS, Stack
 from ae_lightning.nn.term_weighting import Weighting
 from ae_lightning.nn.whitening import Whitening
@@ -102,13 +102,13 @@ def load(folder: Path) -> Stack:
 
 def _check_shapes(model: ModelFile, learned: Mapping[str, Mapping[str, Tensor]]) -> None:
     """Compare files with ``model`` before it is built: a wrong number could fill the memory."""
-    with torch.device("meta"):
+    with ShapesOnly():
         layers = build(model.layers).layers
     for layer, (file, tensors) in zip(layers, learned.items(), strict=True):
-        for name, tensor in layer.state_dict().items():
+        for name, shape in shapes_of(layer).items():
             found = tuple(tensors[name].shape) if name in tensors else "none"
-            if found != tuple(tensor.shape):
-                raise ValueError(f"{file}: {name}: must be {tuple(tensor.shape)}, found {found}")
+            if found != shape:
+                raise ValueError(f"{file}: {name}: must be {shape}, found {found}")
 
 
 def _step(first: InputTransform | None) -> dict[str, Any]:

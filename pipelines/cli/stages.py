@@ -24,7 +24,7 @@ def _stage(stage: str, *names: str | int) -> None:
 
     Trainings have the digest in AE_CODE, by which they go on where they were killed.
     """
-    if "DVC_STAGE" in os.environ and "AE_STARTED_BY" not in os.environ:  # else rank 0 watches
+    if "DVC_STAGE" in os.environ:
         from pipelines.orchestration import parent
 
         parent.end_with_parent()

@@ -167,7 +167,7 @@ def _partial(parent: Path) -> Iterator[Path]:
 
 @contextmanager
 def _swept(parent: Path) -> Iterator[None]:
-    """Without what killed processes left, folders that nobody holds; others wait for the block."""
+    """Remove partial folders of killed processes; no other process makes one within the block."""
     handle = os.open(parent, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -33,7 +33,7 @@ class Encoding:
     guess: str = ""
 
     def open(self, path: Path) -> TextIO:
-        """Open a file with the line ends that it has; bytes out of place end nothing."""
+        """Open a file without changing line ends; bytes that cannot be decoded are replaced."""
         codecs.register_error("ae-stray-bytes", _stray)
         errors = "ae-stray-bytes" if self.name == UTF8 else "replace"
         return path.open(encoding=self.name, errors=errors, newline="")

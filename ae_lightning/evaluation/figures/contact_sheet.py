@@ -16,7 +16,7 @@ LINE, LETTER, SIZE = 0.14, 0.05, 6.5
 NARROWEST = 5.0
 """Inches that a title needs."""
 
-INK, PALE = "0.13", "0.5"
+DARK, PALE = "0.13", "0.5"
 
 
 class Cell(NamedTuple):
@@ -47,15 +47,16 @@ def contact_sheet(title: str, rows: Sequence[Sequence[Cell]], inches: float) -> 
     show(axes, page, None, interpolation="nearest")
     frameless(axes)
     longest = int(inches / LETTER)
-    for (down, right), cell in _placed(rows) if beneath else ():
+    places = [(r, c, cell) for r, row in enumerate(rows) for c, cell in enumerate(row)]
+    for down, right, cell in places if beneath else ():
         left, top = right * (width + gap) - 0.5, down * (height + room + gap) - 0.5
-        look: Any = {"fill": False, "ec": INK if cell.bold else PALE, "lw": 2 if cell.bold else 0.5}
+        look: Any = {
+            "fill": False,
+            "ec": DARK if cell.bold else PALE,
+            "lw": 2 if cell.bold else 0.5,
+        }
         axes.add_patch(Rectangle((left, top), width, height, clip_on=False, **look))
         lines = [line if len(line) <= longest else f"{line[: longest - 1]}…" for line in cell.lines]
         below: Any = {"xytext": (0, -3), "textcoords": "offset points", "va": "top"}
-        axes.annotate("\n".join(lines), (left, top + height), size=SIZE, color=INK, **below)
+        axes.annotate("\n".join(lines), (left, top + height), size=SIZE, color=DARK, **below)
     return figure
-
-
-def _placed(rows: Sequence[Sequence[Cell]]) -> list[tuple[tuple[int, int], Cell]]:
-    return [((r, c), cell) for r, row in enumerate(rows) for c, cell in enumerate(row)]
