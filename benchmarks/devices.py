@@ -29,7 +29,7 @@ CONTENDERS = {"one process, two threads": ("1", "2"), "two processes, one thread
 def train(arguments: argparse.Namespace) -> None:
     """What a child does: train, and print its examples per second and its share of memory."""
     sys.path.insert(0, str(ROOT))
-    import psutil
+    import psutil  # type: ignore[import-untyped,unused-ignore]
     import torch
 
     from ae_lightning.config.environment import environment

@@ -32,17 +32,17 @@ def main() -> None:
 
 def opening() -> float:
     """Milliseconds until the page's load event ends."""
-    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
-    if None in programs:
+    browser, driver_program = (shutil.which(name) for name in ("chromium", "chromedriver"))
+    if browser is None or driver_program is None:
         raise SystemExit(
             "Chromium and its driver are needed: apt-get install chromium chromium-driver"
         )
     options = webdriver.ChromeOptions()
-    options.binary_location = programs[0]
+    options.binary_location = browser
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         for flag in (*FLAGS, f"--user-data-dir={profile}"):
             options.add_argument(flag)
-        driver = webdriver.Chrome(options, webdriver.ChromeService(programs[1]))
+        driver = webdriver.Chrome(options, webdriver.ChromeService(driver_program))
         try:
             driver.get(PAGE.absolute().as_uri())
             return float(driver.execute_script(LOADED))

@@ -42,7 +42,8 @@ SCALES = {" %": 100.0, " M": 1e-6, None: 1.0}
 def rewritten(text: str, root: Path = ROOT) -> str:
     """README with the figures of ``root`` in its tables."""
     params = load(root / "params.yaml")
-    lines, heading = [], []
+    lines: list[str] = []
+    heading: list[str] = []
     for line in text.split("\n"):
         cells = line.split(" | ") if line.startswith("| ") else []
         if not cells:

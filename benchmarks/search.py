@@ -31,7 +31,7 @@ def images(variant: str, artifacts: Path) -> Searched:
     from ae_lightning.search.images import ImageIndex
 
     index = ImageIndex.open(variant, artifacts)
-    there = f"{len(index.codes):,} images, codes of {index.codes.shape[1]:,}"
+    there = f"{len(index.codes):,} images, codes of {index.stack.units:,}"
     return there, index.data.inputs("test"), lambda image: index.search(image[None])
 
 
@@ -45,9 +45,9 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=100)
     arguments = parser.parse_args()
     began = time.perf_counter()
-    from ae_lightning.inference.artifacts import EXAMPLES, prepared
+    from ae_lightning.inference.artifacts import prepared
 
-    kind = EXAMPLES[prepared(arguments.variant, arguments.artifacts).kind]
+    kind = prepared(arguments.variant, arguments.artifacts).examples
     there, queries, search = KINDS[kind](arguments.variant, arguments.artifacts)
     loaded = time.perf_counter() - began
     seconds = []

@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
@@ -159,7 +160,7 @@ class Idiomatic(lightning.LightningModule):
         error = float(self.trainer.callback_metrics["val/sse"])
         self.rows.append((time.perf_counter() - self.began, error))
 
-    def configure_optimizers(self) -> dict[str, object]:
+    def configure_optimizers(self) -> Any:
         optimizer, schedule = build(self.parameters(), ADAMW, self.steps)
         return {
             "optimizer": optimizer,
